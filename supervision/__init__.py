@@ -1,0 +1,1 @@
+"""How failure is handled: supervision trees for pykka, after Erlang/OTP."""
