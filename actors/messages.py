@@ -1,0 +1,290 @@
+"""What actors say to one another: frozen dataclasses, grouped by who understands them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from actors.model import (
+    Account,
+    Ack,
+    IncomingMessage,
+    MessageStatus,
+    OutgoingMessage,
+    PageState,
+    SessionConfig,
+)
+
+# --- from the page to its session ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class QrShown:
+    """The page shows this code; `code` is the full text a phone scans."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The page's login, stream mode or socket state changed, or a document became able to tell."""
+
+    state: PageState
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedOut:
+    """The page was logged out; `reason` is the page's own word, LOGOUT where it gives none."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageArrived:
+    message: IncomingMessage
+
+
+@dataclass(frozen=True, slots=True)
+class AckArrived:
+    wa_message_id: str
+    ack: Ack
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLoaded:
+    """A new document has our scripts in it; after the first one this means the page reloaded."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserLost:
+    """The browser, its renderer or our DevTools channel is gone; `reason` is a fixed word of BrowserLoss."""
+
+    reason: str
+    detail: str = ""
+
+
+PageEvent: TypeAlias = (
+    QrShown | StateChanged | LoggedOut | MessageArrived | AckArrived | DocumentLoaded | BrowserLost
+)
+
+# --- to a session ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SendMessage:
+    """Put this message on the wire and answer with a SendReceipt; asked by the outbox with a deadline."""
+
+    message: OutgoingMessage
+    deadline: float  # seconds
+    may_be_on_wire: bool  # an earlier attempt may have reached WhatsApp: look for the id first
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPairingCode:
+    phone_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckNumber:
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeScreenshot:
+    """Answered with PNG bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logout:
+    """Log the device out at WhatsApp and end; the profile is removed by whoever asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSuspect:
+    """A keep-alive child found the page not connected, or not answering."""
+
+    reason: str
+
+
+# --- to the journal writer -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptMessage:
+    """Take a message into the outbox. -> Accepted | Duplicate | AlreadyAccepted"""
+
+    message: OutgoingMessage
+    duplicate_window: float | None  # seconds; None: duplicates are allowed
+
+
+@dataclass(frozen=True, slots=True)
+class BeginAttempt:
+    """Count an attempt and mark the row `sending`. -> OutgoingMessage as before, or None if it must not go."""
+
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndAttempt:
+    """Write an attempt's outcome. -> the row, or None if it is gone."""
+
+    message_id: str
+    status: MessageStatus
+    ack: Ack = Ack.PENDING
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAck:
+    """Raise the delivery level of an outgoing message; never lowers it. -> OutgoingMessage | None if no change"""
+
+    session_id: str
+    wa_message_id: str
+    ack: Ack
+
+
+@dataclass(frozen=True, slots=True)
+class RecordIncoming:
+    """Journal what arrived. -> tuple of those that were new, in the order given."""
+
+    session_id: str
+    messages: tuple[IncomingMessage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SaveAccount:
+    """Create a session's row if there is none. -> (Account as stored, created: bool)"""
+
+    account: Account
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateAccount:
+    """Change the named columns of a session's row. -> Account | None
+
+    `Unset` columns stay as they are; None is written as such.
+    """
+
+    session_id: str
+    changes: AccountChanges
+
+
+class Unset:
+    """The type of UNSET, the default of a column that is not changed."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET = Unset()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChanges:
+    desired: bool | Unset = UNSET
+    phone_number: str | None | Unset = UNSET
+    profile_name: str | None | Unset = UNSET
+    last_error: str | None | Unset = UNSET
+    connected_at: datetime | None | Unset = UNSET
+    last_seen: datetime | None | Unset = UNSET
+    last_check: datetime | None | Unset = UNSET
+    config: SessionConfig | Unset = UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAccount:
+    """Forget a session and its messages. -> bool: was there one"""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelMessage:
+    """Cancel what has not begun. -> OutgoingMessage after, or None if unknown; status tells whether it worked"""
+
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryMessage:
+    """Queue a failed message again with fresh attempts. -> OutgoingMessage after, or None if unknown"""
+
+    message_id: str
+
+
+JournalOperation: TypeAlias = (
+    AcceptMessage
+    | BeginAttempt
+    | EndAttempt
+    | RecordAck
+    | RecordIncoming
+    | SaveAccount
+    | UpdateAccount
+    | DeleteAccount
+    | CancelMessage
+    | RetryMessage
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    message: OutgoingMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The same content went to the same recipient within the window; nothing was written."""
+
+    earlier: OutgoingMessage
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyAccepted:
+    """The idempotency key was used before for the same content; this is its first answer."""
+
+    message: OutgoingMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Journaled:
+    """The writer's answer by tell to whoever gave a correlation: committed, with the operation's result."""
+
+    correlation: str
+    result: object
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Asked (edge, outbox): answered after the commit with the operation's result.
+
+    Told with `reply_to` (a path) and `correlation`: answered by a `Journaled` message there.
+    """
+
+    operation: JournalOperation
+    reply_to: str | None = None
+    correlation: str = ""
+
+
+# --- to an outbox lane -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLane:
+    """The session can send: let its queues run."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseLane:
+    """The session cannot send: let its queues wait, which costs no attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueue:
+    """A row was accepted (or is due again): put its pointer into the queue."""
+
+    message: OutgoingMessage

@@ -1,0 +1,77 @@
+"""Every setting, from the environment; `config/wahook.toml` shows them all with their defaults.
+
+Read once at start. A wrong value ends the start with the variable's name and what it may be.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Seconds = Annotated[float, Field(gt=0)]
+Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]*/(second|minute|hour|day)$")]
+
+
+class Settings(BaseSettings):
+    """One field per variable; the variable is the field's name in capitals unless an alias is given."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", populate_by_name=True, frozen=True)
+
+    port: int = Field(4000, ge=0, le=65535)
+    host: str = "127.0.0.1"
+    data: Path = Field(Path("data"), validation_alias=AliasChoices("WAHOOK_DATA", "data"))
+    sessions_path: Path = Path()  # unset: $WAHOOK_DATA/whatsapp-sessions
+    redis_url: SecretStr | None = None  # unset: embedded
+    database_url: SecretStr | None = None  # unset: SQLite in WAHOOK_DATA
+    supabase_url: str | None = None
+    supabase_service_key: SecretStr | None = None
+    supabase_anon_key: SecretStr | None = None
+    whatsapp_url: str = "https://web.whatsapp.com"
+    chromium_path: Path | None = Field(
+        None, validation_alias=AliasChoices("CHROMIUM_PATH", "PUPPETEER_EXECUTABLE_PATH", "chromium_path")
+    )
+    chromedriver_path: Path | None = None
+    api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("WAHOOK_API_KEY", "api_key"))
+    heartbeat_interval: Seconds = 120
+    watchdog_interval: Seconds = 60
+    activity_interval: Seconds = 30
+    reconnect_base_delay: Seconds = 2
+    reconnect_max_delay: Seconds = 300
+    reconnect_max_attempts: int = Field(20, ge=1)
+    session_rate_limit: Rate = "10/minute"
+    user_rate_limit: Rate = "30/minute"
+    duplicate_window: float = Field(300, ge=0)
+    test_message_to: str | None = Field(None, pattern=r"^[0-9]{5,20}$")
+    memory_limit_mb: int = Field(450, ge=64)
+    idle_cleanup_after: Seconds = 1800
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    page_call_deadline: Seconds = 10
+    send_deadline: Seconds = 30
+    open_deadline: Seconds = 60
+    stop_deadline: Seconds = 10
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_origins(cls, values: dict[str, object]) -> dict[str, object]:
+        for name in ("CORS_ORIGINS", "cors_origins"):
+            if isinstance(text := values.get(name), str):
+                values[name] = tuple(origin.strip() for origin in text.split(",") if origin.strip())
+        return values
+
+    @model_validator(mode="after")
+    def _place_sessions(self) -> Settings:
+        if self.sessions_path == Path():
+            object.__setattr__(self, "sessions_path", self.data / "whatsapp-sessions")
+        return self
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy URL of the journal."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{(self.data / 'wahook.db').resolve()}"
