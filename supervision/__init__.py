@@ -1,1 +1,95 @@
-"""How failure is handled: supervision trees for pykka, after Erlang/OTP."""
+"""How failure is handled: supervision trees for pykka, after Erlang/OTP. See docs/supervision.md."""
+
+from supervision.actor import Actor
+from supervision.backoff import BackOff, Jitter
+from supervision.clock import Clock, SystemClock
+from supervision.context import Context, MessageTimer, Reply
+from supervision.errors import (
+    ActorDown,
+    AdminError,
+    AlreadyPresent,
+    AlreadyStarted,
+    AskError,
+    AskRefused,
+    AskTimeout,
+    DomainError,
+    MailboxFull,
+    MaxChildren,
+    NotFound,
+    NotSupported,
+    RemoteError,
+    ResourceBusy,
+    Restarting,
+    Running,
+    SpecError,
+    StartFailed,
+    SupervisionError,
+    SystemDown,
+)
+from supervision.exits import Exit, ExitKind, HoldUntil, Outcome, RestartLater, RestartNow, StopChild
+from supervision.futures import AwaitableFuture
+from supervision.handle import Handle, Stamp
+from supervision.specs import (
+    AutoShutdown,
+    ChildSpec,
+    ChildType,
+    Restart,
+    Shutdown,
+    StormFuse,
+    Strategy,
+    SupervisorSpec,
+)
+from supervision.system import ChildCounts, ChildInfo, System, Transition
+
+__all__ = [
+    "Actor",
+    "ActorDown",
+    "AdminError",
+    "AlreadyPresent",
+    "AlreadyStarted",
+    "AskError",
+    "AskRefused",
+    "AskTimeout",
+    "AutoShutdown",
+    "AwaitableFuture",
+    "BackOff",
+    "ChildCounts",
+    "ChildInfo",
+    "ChildSpec",
+    "ChildType",
+    "Clock",
+    "Context",
+    "DomainError",
+    "Exit",
+    "ExitKind",
+    "Handle",
+    "HoldUntil",
+    "Jitter",
+    "MailboxFull",
+    "MaxChildren",
+    "MessageTimer",
+    "NotFound",
+    "NotSupported",
+    "Outcome",
+    "RemoteError",
+    "Reply",
+    "ResourceBusy",
+    "Restart",
+    "RestartLater",
+    "RestartNow",
+    "Restarting",
+    "Running",
+    "Shutdown",
+    "SpecError",
+    "Stamp",
+    "StartFailed",
+    "StopChild",
+    "StormFuse",
+    "Strategy",
+    "SupervisionError",
+    "SupervisorSpec",
+    "System",
+    "SystemClock",
+    "SystemDown",
+    "Transition",
+]

@@ -1,0 +1,61 @@
+"""A future that threads and event loops can both wait for."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class AwaitableFuture(concurrent.futures.Future[T], Generic[T]):
+    """`result(timeout)` on a thread, `await` in a coroutine. Thread-safe.
+
+    Awaiting never blocks the loop. A cancelled await only stops waiting: the loop's waiter is let go, and
+    the future itself is settled later by its maker (every maker in this library has a deadline). The first
+    of `settle` and `settle_error` wins; the rest return False instead of raising.
+    """
+
+    def settle(self, value: T) -> bool:
+        """Give the result; False when the future was already settled or cancelled."""
+        return self._first(lambda: self.set_result(value))
+
+    def settle_error(self, error: BaseException) -> bool:
+        """Give an error; False when the future was already settled or cancelled."""
+        return self._first(lambda: self.set_exception(error))
+
+    def _first(self, settle: Callable[[], None]) -> bool:
+        try:
+            settle()
+        except concurrent.futures.InvalidStateError:
+            return False
+        return True
+
+    def __await__(self) -> Generator[Any, None, T]:
+        if not self.done():
+            yield from self._arrival().__await__()
+        return self.result(timeout=0)
+
+    async def _arrival(self) -> None:
+        loop = asyncio.get_running_loop()
+        arrived = loop.create_future()
+
+        def wake(_: concurrent.futures.Future[T]) -> None:
+            with suppress(RuntimeError):  # the loop was closed while we waited
+                loop.call_soon_threadsafe(_set_if_waiting, arrived)
+
+        self.add_done_callback(wake)
+        try:
+            await arrived
+        finally:
+            with self._condition:
+                if wake in self._done_callbacks:
+                    self._done_callbacks.remove(wake)
+
+
+def _set_if_waiting(arrived: asyncio.Future[None]) -> None:
+    if not arrived.done():
+        arrived.set_result(None)

@@ -1,0 +1,123 @@
+"""A stable name for an actor that comes and goes."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from supervision.errors import ActorDown, AskRefused, AskTimeout, MailboxFull
+from supervision.futures import AwaitableFuture
+from supervision.mailbox import Letter
+
+if TYPE_CHECKING:
+    from supervision.cell import Cell
+    from supervision.scheduler import Scheduler
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What an actor is doing, read without asking it. Seconds; `message_type` is None while it is idle."""
+
+    message_type: str | None = None
+    busy_for: float = 0.0
+    last_handled_at: float | None = None
+
+
+class ActorThread(threading.Thread):
+    """The thread of one incarnation; knows its system so that a blocking ask can be refused on it."""
+
+    def __init__(self, name: str, system: object) -> None:
+        super().__init__(name=name, daemon=True)
+        self.system = system
+
+
+class Handle:
+    """The address of `path`, whichever incarnation lives there. Thread-safe; keep it as long as you like.
+
+    Messages go to the incarnation of the moment; what was queued when it ends is dropped, and counted.
+    """
+
+    __slots__ = ("__weakref__", "_cell", "_incarnation", "_scheduler", "_system", "path")
+
+    def __init__(self, path: str, system: object, scheduler: Scheduler) -> None:
+        self.path = path
+        self._system = system
+        self._scheduler = scheduler
+        self._cell: Cell | None = None
+        self._incarnation = 0
+
+    def __repr__(self) -> str:
+        return f"<Handle {self.path or 'root'} #{self._incarnation}{'' if self.alive else ' down'}>"
+
+    @property
+    def incarnation(self) -> int:
+        """How many times an actor was started here; 0 before the first."""
+        return self._incarnation
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is a ready incarnation that has not begun to end."""
+        cell = self._cell
+        return cell is not None and cell.ready and not cell.mailbox.closed
+
+    def tell(self, message: object) -> bool:
+        """Queue a message. False when nobody is there or the mailbox is full: it is dropped. Never blocks."""
+        cell = self._cell
+        return cell is not None and cell.mailbox.put(Letter(message))
+
+    def ask(self, message: object, timeout: float) -> object:
+        """Send and wait at most `timeout` seconds for the answer. For threads outside the tree.
+
+        Raises AskTimeout, ActorDown, MailboxFull, RemoteError (the handler crashed), any DomainError the
+        handler raised, and AskRefused on a thread of an actor of the same system.
+        """
+        thread = threading.current_thread()
+        if isinstance(thread, ActorThread) and thread.system is self._system:
+            raise AskRefused(f"{thread.name} may not ask {self.path}: tell, with a correlation id")
+        reply: AwaitableFuture[object] = AwaitableFuture()
+        self._send(message, reply)
+        try:
+            return reply.result(timeout)
+        except TimeoutError as error:
+            if reply.done():
+                raise
+            reply.cancel()
+            raise AskTimeout(f"{self.path} did not answer within {timeout} s") from error
+
+    def ask_async(self, message: object, timeout: float) -> AwaitableFuture[object]:
+        """As `ask`, as a future that is always settled: by the answer, the actor's end, or the deadline."""
+        reply: AwaitableFuture[object] = AwaitableFuture()
+        late = AskTimeout(f"{self.path} did not answer within {timeout} s")
+        timer = self._scheduler.after(timeout, lambda: _ignore(reply.settle_error(late)))
+        reply.add_done_callback(lambda _: timer.cancel())
+        self._send(message, reply)
+        if timer.cancelled and not reply.done():
+            reply.settle_error(ActorDown(f"{self.path}: the system has ended"))
+        return reply
+
+    def _send(self, message: object, reply: AwaitableFuture[object]) -> None:
+        cell = self._cell
+        if cell is None:
+            reply.settle_error(ActorDown(f"{self.path} is down"))
+        elif not cell.mailbox.put(Letter(message, reply)):
+            down = cell.mailbox.closed
+            reply.settle_error(ActorDown(f"{self.path} is down") if down else MailboxFull(self.path))
+
+    def stamp(self) -> Stamp:
+        """What the incarnation of the moment is doing. Reads published state; never asks, never blocks."""
+        cell = self._cell
+        return Stamp() if cell is None else cell.stamp()
+
+    def kill(self, reason: str) -> bool:
+        """Have the supervisor kill the incarnation of the moment (its exit is KILLED and counts as a crash).
+
+        Returns at once; False when nobody is there. For watchdogs: `stop` first, then what the actor waits
+        for, then the thread is given up.
+        """
+        cell = self._cell
+        return cell is not None and cell.request_kill(reason)
+
+
+def _ignore(_: object) -> None:
+    """Drop a result where a call must return None."""
