@@ -39,7 +39,9 @@ from supervision.specs import (
     Strategy,
     SupervisorSpec,
 )
-from supervision.system import ChildCounts, ChildInfo, System, Transition
+from supervision.system import System
+from supervision.transitions import Transition
+from supervision.verbs import ChildCounts, ChildInfo
 
 __all__ = [
     "Actor",

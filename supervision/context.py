@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias, Union
 
 if TYPE_CHECKING:
-    from supervision.cell import Cell
+    from supervision.worker import WorkerCell
     from supervision.clock import Clock
     from supervision.futures import AwaitableFuture
     from supervision.handle import Handle
@@ -19,7 +19,7 @@ class Reply:
 
     __slots__ = ("_cell", "_future")
 
-    def __init__(self, cell: Cell, future: AwaitableFuture[object] | None) -> None:
+    def __init__(self, cell: WorkerCell, future: AwaitableFuture[object] | None) -> None:
         self._cell = cell
         self._future = future
 
@@ -62,7 +62,7 @@ class Context:
     Once the incarnation has ended, or was given up as wedged, its calls change nothing any more.
     """
 
-    def __init__(self, cell: Cell) -> None:
+    def __init__(self, cell: WorkerCell) -> None:
         self._cell = cell
         self.path: str = cell.path
         self.name: str = cell.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,8 @@ class Stamp:
 class ActorThread(threading.Thread):
     """The thread of one incarnation; knows its system so that a blocking ask can be refused on it."""
 
-    def __init__(self, name: str, system: object) -> None:
-        super().__init__(name=name, daemon=True)
+    def __init__(self, name: str, system: object, run: Callable[[], None]) -> None:
+        super().__init__(target=run, name=name, daemon=True)
         self.system = system
 
 
@@ -60,6 +61,11 @@ class Handle:
         """Whether there is a ready incarnation that has not begun to end."""
         cell = self._cell
         return cell is not None and cell.ready and not cell.mailbox.closed
+
+    @property
+    def cell(self) -> Cell | None:
+        """For the library: the incarnation of the moment."""
+        return self._cell
 
     def tell(self, message: object) -> bool:
         """Queue a message. False when nobody is there or the mailbox is full: it is dropped. Never blocks."""
@@ -112,11 +118,22 @@ class Handle:
     def kill(self, reason: str) -> bool:
         """Have the supervisor kill the incarnation of the moment (its exit is KILLED and counts as a crash).
 
-        Returns at once; False when nobody is there. For watchdogs: `stop` first, then what the actor waits
-        for, then the thread is given up.
+        Returns at once; False when nobody is there. For watchdogs: what the actor waits for is killed, and
+        after `kill_grace` its thread is given up as wedged and replaced.
         """
         cell = self._cell
         return cell is not None and cell.request_kill(reason)
+
+    def _take(self, cell: Cell) -> int:
+        """For the library: a new incarnation lives here now; returns its number."""
+        self._incarnation += 1
+        self._cell = cell
+        return self._incarnation
+
+    def _drop(self, cell: Cell) -> None:
+        """For the library: this incarnation has begun to end."""
+        if self._cell is cell:
+            self._cell = None
 
 
 def _ignore(_: object) -> None:

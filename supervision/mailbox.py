@@ -10,6 +10,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from supervision.context import MessageTimer
     from supervision.futures import AwaitableFuture
 
 
@@ -19,6 +20,7 @@ class Letter:
     __slots__ = ("body", "posted_at", "reply")
 
     reply_to = None
+    timer: MessageTimer | None = None
 
     def __init__(self, body: object, reply: AwaitableFuture[object] | None = None) -> None:
         self.body = body
@@ -28,6 +30,32 @@ class Letter:
     @property
     def message(self) -> Letter:
         """The letter itself, so that the handler sees the reply too."""
+        return self
+
+
+class Tick(Letter):
+    """A timer's message. It gets in even when the lane is full: there are only as many as timers."""
+
+    __slots__ = ("timer",)
+
+    def __init__(self, body: object, timer: MessageTimer) -> None:
+        super().__init__(body)
+        self.timer = timer
+
+
+class Control:
+    """A message of the library to itself."""
+
+    __slots__ = ("signal",)
+
+    reply_to = None
+
+    def __init__(self, signal: object) -> None:
+        self.signal = signal
+
+    @property
+    def message(self) -> Control:
+        """For pykka's loop."""
         return self
 
 
@@ -61,7 +89,7 @@ class Mailbox:
         self._capacity = capacity
         self._waker = waker
         self._now = now
-        self._control: deque[object] = deque()
+        self._control: deque[Control] = deque()
         self._work: deque[Letter] = deque()
         self._lock = threading.Lock()
         self.closed = False
@@ -73,7 +101,7 @@ class Mailbox:
         letter.posted_at = self._now()
         with self._lock:
             depth = len(self._work)
-            if self.closed or depth >= self._capacity:
+            if self.closed or (depth >= self._capacity and letter.timer is None):
                 self.dropped += 1
                 return False
             self._work.append(letter)
@@ -82,29 +110,41 @@ class Mailbox:
         self._waker.wake()
         return True
 
-    def put_control(self, letter: object) -> bool:
+    def put_control(self, signal: object) -> bool:
         """Queue before all work. False once closed."""
         with self._lock:
             if self.closed:
                 return False
-            self._control.append(letter)
+            self._control.append(Control(signal))
         self._waker.wake()
         return True
 
-    def get(self) -> object:
-        """Wait for the next letter; control first. Only for the actor's thread."""
-        self._waker.wait()
-        return self._control.popleft() if self._control else self._work.popleft()
+    def get(self) -> Letter | Control:
+        """Wait for the next letter; control first. Only for the actor's thread.
 
-    def close(self) -> list[Letter]:
-        """Take nothing more; returns the work that will not be handled (counted as dropped)."""
+        When it was closed from outside (the actor was given up) the wait ends with a Control of None.
+        """
+        self._waker.wait()
+        with self._lock:
+            if self._control:
+                return self._control.popleft()
+            return self._work.popleft() if self._work else Control(None)
+
+    def close(self) -> tuple[list[Letter], list[object]]:
+        """Take nothing more; returns the work (counted as dropped) and the signals that nobody will handle."""
         with self._lock:
             self.closed = True
-            left = list(self._work)
+            work, signals = list(self._work), [control.signal for control in self._control]
             self._work.clear()
             self._control.clear()
-            self.dropped += len(left)
-        return left
+            self.dropped += len(work)
+        self._waker.wake()
+        return work, signals
+
+    def holds(self, letter: Letter) -> bool:
+        """Whether this letter still waits."""
+        with self._lock:
+            return letter in self._work
 
     @property
     def depth(self) -> int:

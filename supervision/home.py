@@ -1,0 +1,58 @@
+"""What all cells of one system share."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+from supervision.errors import ResourceBusy
+from supervision.handle import Handle
+from supervision.transitions import Transitions
+
+if TYPE_CHECKING:
+    from supervision.cell import Cell
+    from supervision.runtime import Runtime
+
+
+def normal(path: str) -> str:
+    """`root/a/b`, `/a/b/` and `a/b` are the same path; the root itself is ''."""
+    parts = [part for part in path.split("/") if part]
+    if parts and parts[0] == "root":
+        parts = parts[1:]
+    return "/".join(parts)
+
+
+class Home:
+    """Handles by path, claimed resources, threads that were given up, and the record of transitions."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.lock = threading.RLock()
+        self.transitions = Transitions(runtime)
+        self.abandoned: set[Cell] = set()
+        self._handles: WeakValueDictionary[str, Handle] = WeakValueDictionary()
+        self._claims: dict[str, Cell] = {}
+
+    def handle(self, path: str) -> Handle:
+        """The one handle of a path."""
+        path = normal(path)
+        with self.lock:
+            handle = self._handles.get(path)
+            if handle is None:
+                handle = self._handles[path] = Handle(path, self, self.runtime.scheduler)
+            return handle
+
+    def claim(self, resource: str, cell: Cell) -> None:
+        """Give a resource to an incarnation, or raise ResourceBusy."""
+        with self.lock:
+            holder = self._claims.setdefault(resource, cell)
+            if holder is not cell:
+                name = f"{holder.path}#{holder.incarnation}"
+                raise ResourceBusy(f"{resource} is held by {name}")
+
+    def release(self, cell: Cell) -> None:
+        """Take back what an incarnation claimed."""
+        with self.lock:
+            for resource in [name for name, holder in self._claims.items() if holder is cell]:
+                del self._claims[resource]
