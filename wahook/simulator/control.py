@@ -1,0 +1,201 @@
+"""The control API under /sim: phones, faults and the ledger, for people and tests on this machine only."""
+
+import base64
+import binascii
+import ipaddress
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from wahook.simulator.accounts import Account, Record
+from wahook.simulator.errors import ConflictError, NotFoundError, SimulatorError
+from wahook.simulator.faults import KEPT, Fault
+from wahook.simulator.network import ACK_PLAYED, ACK_READ, Network, new_message_id
+from wahook.simulator.numbers import EVERYBODY, address, number, text_field
+from wahook.simulator.switchboard import Switchboard
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Loopback peers only under /sim; refusals as JSON {error}."""
+    if request.path.startswith("/sim/") and not _is_loopback(request.remote):
+        return web.json_response({"error": "the control API answers loopback peers only"}, status=403)
+    try:
+        return await handler(request)
+    except SimulatorError as error:
+        return web.json_response({"error": str(error)}, status=error.status)
+    except web.HTTPException as error:
+        if not request.path.startswith("/sim/"):
+            raise
+        return web.json_response({"error": error.reason}, status=error.status)
+
+
+def _is_loopback(remote: str | None) -> bool:
+    return remote is not None and ipaddress.ip_address(remote).is_loopback
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    try:
+        body = await request.json() if request.can_read_body else {}
+    except json.JSONDecodeError:
+        raise SimulatorError("the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise SimulatorError("the body must be a JSON object")
+    return body
+
+
+def _number(request: web.Request) -> str:
+    return number(request.match_info["number"])
+
+
+class Control:
+    """Handlers of the control API."""
+
+    def __init__(self, network: Network, switchboard: Switchboard) -> None:
+        """Control this network."""
+        self._network = network
+        self._switchboard = switchboard
+
+    def routes(self) -> list[web.RouteDef]:
+        """All paths."""
+        phone = "/sim/phones/{number}"
+        return [
+            web.get("/sim/ledger", self.ledger),
+            web.get(phone, self.phone),
+            web.post(f"{phone}/scan", self.scan),
+            web.post(f"{phone}/unlink", self.unlink),
+            web.post(f"{phone}/messages", self.message),
+            web.post(f"{phone}/read", self.read),
+            web.post(f"{phone}/typing", self.typing),
+            web.post(f"{phone}/profile", self.profile),
+            web.post(f"{phone}/faults", self.fault),
+            web.get(f"{phone}/faults", self.faults),
+        ]
+
+    async def ledger(self, request: web.Request) -> web.Response:
+        """GET /sim/ledger[?account=]: every message id that reached the wire."""
+        account = request.query.get("account")
+        return web.json_response(self._network.ledger.of(number(account) if account else None))
+
+    async def phone(self, request: web.Request) -> web.Response:
+        """GET /sim/phones/{number}: its state; 404 before its first link."""
+        return web.json_response(_phone_state(self._network.known_account(_number(request))))
+
+    async def scan(self, request: web.Request) -> web.Response:
+        """POST …/scan {code} or {pairingCode}: link the page that shows it."""
+        digits, body = _number(request), await _body(request)
+        pairing = text_field(body, "pairingCode", required=False)
+        code = text_field(body, "code", required=False)
+        if (pairing is None) == (code is None):
+            raise SimulatorError("give either 'code', the full QR code, or 'pairingCode'")
+        if digits in self._network.offline:
+            raise ConflictError("this phone is offline")
+        if code is not None:
+            self._switchboard.scan(digits, code)
+        else:
+            self._switchboard.enter_code(digits, str(pairing))
+        return web.json_response(_phone_state(self._network.account(digits)))
+
+    async def unlink(self, request: web.Request) -> web.Response:
+        """POST …/unlink {reason?}: the phone removes its linked devices."""
+        account = self._network.known_account(_number(request))
+        reason = text_field(await _body(request), "reason", required=False) or "LOGOUT"
+        self._switchboard.unlink(account, reason)
+        return web.json_response(_phone_state(account))
+
+    async def message(self, request: web.Request) -> web.Response:
+        """POST …/messages {from, text|media, id?, t?}: somebody writes to this phone's account."""
+        digits, body = _number(request), await _body(request)
+        sender = number(body.get("from"))
+        if sender == digits:
+            raise SimulatorError("'from' must be another number")
+        content = {**self._content(body), "id": body.get("id") or new_message_id(), "t": int(body.get("t") or time.time())}
+        group = text_field(body, "group", required=False)
+        self._network.account(digits)
+        self._network.send(sender, group or address(digits), content)
+        self._network.accept_ack(sender, content["id"])
+        return web.json_response({"id": content["id"]}, status=201)
+
+    def _content(self, body: dict[str, Any]) -> Record:
+        text = text_field(body, "text", required=False)
+        media = body.get("media")
+        if (text is None) == (media is None):
+            raise SimulatorError("give either 'text' or 'media'")
+        if text is not None:
+            return {"type": "chat", "body": text}
+        return self._media_content(media)
+
+    def _media_content(self, media: object) -> Record:
+        if not isinstance(media, dict):
+            raise SimulatorError("'media' must be an object {data (base64), mimetype, filename?, caption?, type?}")
+        mimetype = str(text_field(media, "mimetype"))
+        try:
+            data = base64.b64decode(str(text_field(media, "data")), validate=True)
+        except binascii.Error:
+            raise SimulatorError("'media.data' is not base64") from None
+        family = mimetype.partition("/")[0]
+        kind = media.get("type") or (family if family in {"image", "video", "audio"} else "document")
+        optional = {name: str(media[name]) for name in ("filename", "caption") if media.get(name)}
+        filehash = self._network.media.put(data, mimetype)
+        return {"type": kind, "mimetype": mimetype, "filehash": filehash, "size": len(data), **optional}
+
+    async def read(self, request: web.Request) -> web.Response:
+        """POST …/read {from?, played?}: this phone's owner reads (plays) what it was sent; how many messages."""
+        digits, body = _number(request), await _body(request)
+        level = ACK_PLAYED if body.get("played") else ACK_READ
+        sender = body.get("from")
+        count = 0
+        for entry in list(self._network.ledger):
+            if entry.to == digits and sender in (None, entry.sender) and all(ack < level for ack, _ in entry.acks):
+                self._network.receipt(entry.id, level, digits)
+                count += 1
+        return web.json_response({"read": count})
+
+    async def typing(self, request: web.Request) -> web.Response:
+        """POST …/typing {from, state?}: `from` types (composing, recording, available) to this account."""
+        account = self._network.known_account(_number(request))
+        body = await _body(request)
+        sender, state = number(body.get("from")), text_field(body, "state", required=False) or "composing"
+        for page in account.pages():
+            page.push("chatstate", chat=address(sender), type=state, t=int(time.time()))
+        return web.json_response({"pages": len(account.pages())})
+
+    async def profile(self, request: web.Request) -> web.Response:
+        """POST …/profile {name?, about?, business?}: who this phone says it is; makes the account."""
+        account, body = self._network.account(_number(request)), await _body(request)
+        account.profile_name = text_field(body, "name", required=False) or account.profile_name
+        account.about = text_field(body, "about", required=False) or account.about
+        account.business = bool(body.get("business", account.business))
+        return web.json_response(_phone_state(account))
+
+    async def fault(self, request: web.Request) -> web.Response:
+        """POST …/faults {kind, …}: something goes wrong for this number, 0: for everybody."""
+        digits = request.match_info["number"]
+        digits = digits if digits == EVERYBODY else number(digits)
+        fault = Fault.parse(await _body(request))
+        if fault.kind in KEPT:
+            self._network.faults.add(digits, fault)
+            return web.json_response({**fault.as_json(), "pages": len(self._switchboard.pages_of(digits))})
+        return web.json_response({**fault.as_json(), "pages": self._switchboard.strike(digits, fault)})
+
+    async def faults(self, request: web.Request) -> web.Response:
+        """GET …/faults: what still waits to strike."""
+        waiting = self._network.faults.waiting(request.match_info["number"])
+        return web.json_response([fault.as_json() for fault in waiting])
+
+
+def _phone_state(account: Account) -> dict[str, Any]:
+    pages = account.pages()
+    return {
+        "linked": bool(account.devices), "connected": bool(pages), "pages": len(pages),
+        "profileName": account.profile_name,
+        "waiting": sum(len(device.pending) for device in account.devices.values()),
+    }
+
+
+__all__ = ["Control", "NotFoundError", "guard"]

@@ -1,0 +1,209 @@
+"""The simulated network: accounts, the ledger, delivery, receipts. The truth that every page is told.
+
+Everything here runs in the simulator's event loop and never blocks.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from wahook.simulator.accounts import Account, Device, Record
+from wahook.simulator.errors import NotFoundError
+from wahook.simulator.faults import FaultBook
+from wahook.simulator.groups import Groups
+from wahook.simulator.ledger import Entry, Ledger
+from wahook.simulator.media import MediaStore
+from wahook.simulator.numbers import address, lid, number_of_lid, user
+from wahook.simulator.options import SimulatorOptions
+
+_log = structlog.get_logger(__name__)
+
+ACK_SERVER, ACK_DEVICE, ACK_READ, ACK_PLAYED = 1, 2, 3, 4
+
+
+def new_message_id() -> str:
+    """A bare message id, as WhatsApp makes them."""
+    return f"3EB0{secrets.token_hex(9).upper()}"
+
+
+class Network:
+    """Who there is and what was said."""
+
+    def __init__(self, options: SimulatorOptions) -> None:
+        """Start with nobody."""
+        self.options = options
+        self.accounts: dict[str, Account] = {}
+        self.ledger = Ledger()
+        self.faults = FaultBook()
+        self.groups = Groups()
+        self.media = MediaStore()
+        self.offline: set[str] = set()
+        self.banned_until: dict[str, float] = {}
+        self.removed: dict[tuple[str, int], str] = {}
+        self._muted: set[str] = set()  # ids whose ack is lost: their sender hears nothing more
+        self._timers: set[asyncio.TimerHandle] = set()
+
+    def account(self, digits: str) -> Account:
+        """The account of this number, made when it is new."""
+        if digits not in self.accounts:
+            self.accounts[digits] = Account(digits, f"Phone {digits[-4:]}")
+        return self.accounts[digits]
+
+    def known_account(self, digits: str) -> Account:
+        """The account; NotFoundError when this number never was one."""
+        if digits not in self.accounts:
+            raise NotFoundError(f"no simulated phone {digits}: nobody scanned with it or wrote to it")
+        return self.accounts[digits]
+
+    def is_linked(self, digits: str) -> bool:
+        """Whether this number is an account with a linked device."""
+        account = self.accounts.get(digits)
+        return account is not None and bool(account.devices)
+
+    def device(self, credentials: Mapping[str, Any]) -> Device | None:
+        """The device that these credentials belong to, None when it is no longer linked."""
+        account = self.accounts.get(str(credentials.get("number")))
+        device = account.devices.get(int(credentials.get("id", 0))) if account else None
+        if device is None or not secrets.compare_digest(device.secret, str(credentials.get("secret"))):
+            return None
+        return device
+
+    def later(self, seconds: float, act: Callable[[], None]) -> None:
+        """Run act in the event loop after so long; forgotten when the simulator stops."""
+
+        def run() -> None:
+            self._timers.discard(handle)
+            act()
+
+        handle = asyncio.get_running_loop().call_later(seconds, run)
+        self._timers.add(handle)
+
+    def close(self) -> None:
+        """Forget all that was to happen later."""
+        for handle in self._timers:
+            handle.cancel()
+        self._timers.clear()
+
+    def send(self, sender: str, chat: str, content: Record, *, retransmit: bool = False) -> bool:
+        """A message reaches the wire; whether its id is new. Delivery follows by itself.
+
+        content: {id, t, type, …, author?}; chat: the address written to.
+        """
+        entry = Entry(
+            id=content["id"], sender=sender, to=user(chat) if not chat.endswith("@g.us") else chat,
+            type=content["type"], body=str(content.get("body") or content.get("caption") or ""), at=time.time(),
+        )
+        fresh = self.ledger.record(entry, retransmit=retransmit)
+        if retransmit:
+            self._muted.discard(entry.id)
+        if fresh:
+            self._keep_own(sender, chat, content)
+            self._deliver(sender, chat, content)
+        return fresh
+
+    def accept_ack(self, sender: str, message_id: str) -> None:
+        """Note that the sender was told 'on the server' (ack 1)."""
+        self.ledger.acknowledge(message_id, ACK_SERVER, time.time())
+        record = self.accounts[sender].index.get(message_id) if sender in self.accounts else None
+        if record is not None:
+            record["ack"] = max(record["ack"], ACK_SERVER)
+
+    def mute(self, message_id: str) -> None:
+        """Let the sender hear no ack of this message."""
+        self._muted.add(message_id)
+
+    def receipt(self, message_id: str, level: int, reader: str) -> None:
+        """The recipient has it (2), read it (3) or played it (4): the sender is told, once per level."""
+        entry = self.ledger.get(message_id)
+        if entry is None or message_id in self._muted:
+            return
+        if not self.ledger.acknowledge(message_id, level, time.time()):
+            return
+        sender = self.accounts.get(entry.sender)
+        record = sender.index.get(message_id) if sender else None
+        if sender is None or record is None:
+            return
+        record["ack"] = max(record["ack"], level)
+        chat = record["chat"]
+        participant = address(reader) if chat.endswith("@g.us") else None
+        for page in sender.pages():
+            page.push("ack", chat=chat, id=message_id, ack=level, participant=participant)
+
+    def hand_over(self, account: Account, record: Record) -> None:
+        """Give an incoming record to every linked device; one that is away gets it when it comes back."""
+        if not account.keep(record):
+            return
+        for device in account.devices.values():
+            device.pending[record["id"]] = record
+            if device.page is not None and device.page.settled:
+                device.page.push("message", message=record)
+
+    def _keep_own(self, sender: str, chat: str, content: Record) -> None:
+        account = self.accounts.get(sender)
+        if account is None:
+            return
+        record = {**content, "chat": chat, "fromMe": True, "from": address(sender), "to": chat, "ack": 0}
+        account.keep(record)
+
+    def _deliver(self, sender: str, chat: str, content: Record) -> None:
+        for recipient in self._recipients(sender, chat):
+            if self.is_linked(recipient):
+                self.hand_over(self.accounts[recipient], self._incoming(sender, recipient, chat, content))
+            else:
+                self._deliver_outside(recipient, content["id"])
+
+    def _recipients(self, sender: str, chat: str) -> list[str]:
+        if chat.endswith("@g.us"):
+            return [member for member in self.groups.get(chat).members if member != sender]
+        if chat.endswith("@lid"):
+            return [number_of_lid(user(chat))]
+        return [user(chat)] if chat.endswith("@c.us") else []
+
+    def _incoming(self, sender: str, recipient: str, chat: str, content: Record) -> Record:
+        in_group = chat.endswith("@g.us")
+        name = self.accounts[sender].profile_name if sender in self.accounts else f"Phone {sender[-4:]}"
+        self.account(recipient).names[sender] = name
+        record = {
+            **content, "fromMe": False, "ack": 0, "notifyName": name, "to": address(recipient),
+            "chat": chat if in_group else address(sender), "from": chat if in_group else address(sender),
+        }
+        record.pop("author", None)
+        if in_group:
+            record["author"] = address(sender)
+        return record
+
+    def _deliver_outside(self, recipient: str, message_id: str) -> None:
+        options = self.options
+        self.later(options.delivery_after, lambda: self.receipt(message_id, ACK_DEVICE, recipient))
+        if options.read_after is not None:
+            wait = options.delivery_after + options.read_after
+            self.later(wait, lambda: self.receipt(message_id, ACK_READ, recipient))
+
+    def login_state(self, device: Device) -> dict[str, Any]:
+        """What a page is given when it logs in: itself, its contacts, groups, chats and latest messages."""
+        account = self.accounts[device.number]
+        contacts = [{"number": n, "lid": lid(n), "pushname": name} for n, name in account.names.items()]
+        me = {"number": account.number, "lid": lid(account.number), "pushname": account.profile_name}
+        return {
+            "kind": "login",
+            "me": {**me, "platform": "smba" if account.business else "android"},
+            "syncDelay": self.options.sync_delay,
+            "sync": {
+                "contacts": [*contacts, me],
+                "groups": [group.as_json() for group in self.groups.of(account.number)],
+                "chats": [self._chat_state(account, device, chat_id) for chat_id in account.chats],
+            },
+        }
+
+    def _chat_state(self, account: Account, device: Device, chat_id: str) -> dict[str, Any]:
+        chat = account.chats[chat_id]
+        seen = [m for m in chat.messages if m["id"] not in device.pending]
+        latest = seen[-self.options.history :] if self.options.history else []
+        return {
+            "id": chat_id, "unreadCount": chat.unread(device.pending), "t": seen[-1]["t"] if seen else 0,
+            "messages": latest,
+        }
