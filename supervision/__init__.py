@@ -29,6 +29,7 @@ from supervision.errors import (
 from supervision.exits import Exit, ExitKind, HoldUntil, Outcome, RestartLater, RestartNow, StopChild
 from supervision.futures import AwaitableFuture
 from supervision.handle import Handle, Stamp
+from supervision.snapshot import Snapshot
 from supervision.specs import (
     AutoShutdown,
     ChildSpec,
@@ -39,6 +40,7 @@ from supervision.specs import (
     Strategy,
     SupervisorSpec,
 )
+from supervision.stacks import install_stack_dump
 from supervision.system import System
 from supervision.transitions import Transition
 from supervision.verbs import ChildCounts, ChildInfo
@@ -82,6 +84,7 @@ __all__ = [
     "Restarting",
     "Running",
     "Shutdown",
+    "Snapshot",
     "SpecError",
     "Stamp",
     "StartFailed",
@@ -94,4 +97,5 @@ __all__ = [
     "SystemClock",
     "SystemDown",
     "Transition",
+    "install_stack_dump",
 ]

@@ -44,6 +44,7 @@ class LastExit:
     at: datetime
     in_start: bool
     traceback_id: str
+    outcome: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,14 @@ class Child:
     `wanted`: whether it should run. `stopping`: whether it must go down before anything else happens to it.
     """
 
-    def __init__(self, home: Home, spec: ChildSpec, handle: Handle) -> None:
+    def __init__(
+        self, home: Home, spec: ChildSpec, handle: Handle, *, intensity: int = 0, window: float = 60.0
+    ) -> None:
         self.home = home
+        self.intensity = intensity
+        self.window = window
+        self.dropped = 0
+        self.high_water = 0
         self.spec = spec
         self.handle = handle
         self.board = Board()

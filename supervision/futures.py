@@ -51,9 +51,14 @@ class AwaitableFuture(concurrent.futures.Future[T], Generic[T]):
         try:
             await arrived
         finally:
-            with self._condition:
-                if wake in self._done_callbacks:
-                    self._done_callbacks.remove(wake)
+            self._forget(wake)
+
+    def _forget(self, callback: Callable[..., None]) -> None:
+        """Let a waiter go that waits no more; the standard future can only add callbacks."""
+        with self._condition:
+            callbacks: list[Callable[..., None]] = self._done_callbacks  # type: ignore[attr-defined]
+            if callback in callbacks:
+                callbacks.remove(callback)
 
 
 def _set_if_waiting(arrived: asyncio.Future[None]) -> None:

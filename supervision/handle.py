@@ -95,7 +95,7 @@ class Handle:
         """As `ask`, as a future that is always settled: by the answer, the actor's end, or the deadline."""
         reply: AwaitableFuture[object] = AwaitableFuture()
         late = AskTimeout(f"{self.path} did not answer within {timeout} s")
-        timer = self._scheduler.after(timeout, lambda: _ignore(reply.settle_error(late)))
+        timer = self._scheduler.after(timeout, lambda: reply.settle_error(late))
         reply.add_done_callback(lambda _: timer.cancel())
         self._send(message, reply)
         if timer.cancelled and not reply.done():
@@ -134,7 +134,3 @@ class Handle:
         """For the library: this incarnation has begun to end."""
         if self._cell is cell:
             self._cell = None
-
-
-def _ignore(_: object) -> None:
-    """Drop a result where a call must return None."""

@@ -70,7 +70,4 @@ class Ladder:
         if not isinstance(limit, Shutdown):
             assert child.cell is not None  # noqa: S101 - only live children climb
             late = StopLate(child.cell, child.rung)
-            child.rung_timer = self._runtime.scheduler.after(limit, lambda: self._told(late))
-
-    def _told(self, late: StopLate) -> None:
-        self._post(late)
+            child.rung_timer = self._runtime.scheduler.after(limit, lambda: self._post(late))

@@ -14,6 +14,8 @@ from typing import Protocol
 from supervision.clock import Clock, SystemClock
 from supervision.handle import ActorThread
 from supervision.mailbox import ThreadWaker, Waker
+from supervision.probe import Probe, ProcessProbe
+from supervision.sampler import Sampler
 from supervision.scheduler import Scheduler, ThreadScheduler
 
 _log = logging.getLogger(__name__)
@@ -25,6 +27,7 @@ class Runtime(Protocol):
     clock: Clock
     scheduler: Scheduler
     rng: random.Random
+    probe: Probe
 
     def waker(self) -> Waker:
         """How one actor's thread will wait for letters."""
@@ -42,6 +45,10 @@ class Runtime(Protocol):
         """Run a subscriber's call, in order, where it holds up nobody in the tree."""
         ...
 
+    def background(self, sampler: Sampler) -> None:
+        """Have processes sampled from now on, if at all."""
+        ...
+
     def close(self) -> None:
         """Let the helper threads end."""
         ...
@@ -53,6 +60,7 @@ class ThreadRuntime:
     def __init__(self, clock: Clock | None = None, rng: random.Random | None = None, name: str = "") -> None:
         self.clock: Clock = clock or SystemClock()
         self.rng = rng or random.Random()
+        self.probe: Probe = ProcessProbe()
         self.scheduler: Scheduler = ThreadScheduler(self.clock, f"{name}-scheduler")
         self._name = name
         self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -81,6 +89,9 @@ class ThreadRuntime:
     def _publish(self) -> None:
         while (call := self._calls.get()) is not None:
             _guarded(call)
+
+    def background(self, sampler: Sampler) -> None:
+        sampler.start()
 
     def close(self) -> None:
         self.scheduler.close()

@@ -19,10 +19,10 @@ class Timer:
 
     __slots__ = ("_call", "due", "rank")
 
-    def __init__(self, due: float, rank: int, call: Callable[[], None]) -> None:
+    def __init__(self, due: float, rank: int, call: Callable[[], object]) -> None:
         self.due = due
         self.rank = rank
-        self._call: Callable[[], None] | None = call
+        self._call: Callable[[], object] | None = call
 
     def cancel(self) -> None:
         """Make sure that the call does not begin from now on."""
@@ -46,7 +46,7 @@ class Timer:
 class Scheduler(Protocol):
     """Runs short calls later. Calls must not block: they share one thread."""
 
-    def after(self, seconds: float, call: Callable[[], None]) -> Timer:
+    def after(self, seconds: float, call: Callable[[], object]) -> Timer:
         """Call once, `seconds` from now (at once when <= 0, still on the scheduler's thread)."""
         ...
 
@@ -67,7 +67,7 @@ class ThreadScheduler:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def after(self, seconds: float, call: Callable[[], None]) -> Timer:
+    def after(self, seconds: float, call: Callable[[], object]) -> Timer:
         timer = Timer(self._clock.monotonic() + max(0.0, seconds), next(self._ranks), call)
         with self._changed:
             if self._closed:

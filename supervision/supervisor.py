@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import logging
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from supervision import policy
@@ -33,7 +34,7 @@ from supervision.signals import (
     StopLate,
     Verb,
 )
-from supervision.specs import Strategy, SupervisorSpec
+from supervision.specs import Restart, Strategy, SupervisorSpec
 from supervision.storm import StormGuard
 from supervision.verbs import Verbs
 from supervision.worker import IGNORED
@@ -173,6 +174,8 @@ class Supervisor:
         was_up, asked = child.up, child.stopping
         kind = ExitKind.START_FAILED if exit_.abnormal and not was_up else exit_.kind
         exit_ = Exit(kind, exit_.error, masked(exit_.reason), exit_.ran_for)
+        child.dropped += cell.mailbox.dropped
+        child.high_water = max(child.high_water, cell.mailbox.high_water)
         child.cell = None
         child.up = child.stopping = child.overdue = False
         child.rung = 0
@@ -282,6 +285,8 @@ class Supervisor:
 
     def _apply(self, child: Child, exit_: Exit, verdict: Verdict) -> None:
         child.failures = verdict.failures
+        if child.last_exit is not None:
+            child.last_exit = replace(child.last_exit, outcome=verdict.act.value)
         match verdict.act:
             case Act.KEEP | Act.DROP:
                 self._gone_for_good(child, exit_, drop=verdict.act is Act.DROP)
@@ -452,7 +457,9 @@ class Supervisor:
     def add(self, spec: ChildSpec) -> Child:
         """A new child, to be started when its turn comes."""
         path = f"{self.path}/{spec.id}" if self.path else spec.id
-        child = Child(self.home, spec, self.home.handle(path))
+        child = Child(
+            self.home, spec, self.home.handle(path), intensity=self.spec.intensity, window=self.spec.period
+        )
         child.first_start = True
         self.children[spec.id] = child
         return child
@@ -492,6 +499,6 @@ class Supervisor:
         for child in list(self.children.values()):
             for answer in (*child.waiting_start, *child.waiting_down):
                 answer.settle_error(NotFound(child.handle.path, "its supervisor ended"))
-            if child.spec.restart is policy.Restart.TEMPORARY:
+            if child.spec.restart is Restart.TEMPORARY:
                 self.children.pop(child.spec.id)
         self._finish(self._exit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,7 +17,9 @@ from supervision.handle import Handle
 from supervision.home import Home, normal
 from supervision.nest import SupervisorCell
 from supervision.runtime import Runtime, ThreadRuntime
+from supervision.sampler import Sampler
 from supervision.signals import Died, Ready, Verb, VerbKind
+from supervision.snapshot import Filter, Order, Snapshot, collect
 from supervision.specs import ChildSpec, SupervisorSpec
 from supervision.transitions import Subscriber, Transition
 from supervision.verbs import ChildCounts, ChildInfo
@@ -28,7 +30,7 @@ class System:
     in a way that waits (`.result()` on a verb's future is such a wait).
 
     A verb's future is settled with OTP's answer or an AdminError, at the latest after `verb_timeout` s.
-    `by` names the operator in the record of transitions.
+    `by` names the operator in the record of transitions. `info` (versions and the like) is shown in dumps.
     """
 
     def __init__(
@@ -40,12 +42,16 @@ class System:
         name: str = "system",
         runtime: Runtime | None = None,
         verb_timeout: float = 120.0,
+        sample_every: float = 30.0,
+        info: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.runtime: Runtime = runtime or ThreadRuntime(clock, rng, name)
         self.home = Home(self.runtime)
         self.started_at = self.runtime.clock.now()
         self.ended: AwaitableFuture[Exit] = AwaitableFuture()
+        self.info: Mapping[str, str] = info or {}
+        self.sampler = Sampler(self._watched, sample_every)
         self._verb_timeout = verb_timeout
         self._spec = ChildSpec(name, root)
         self._handle = self.home.handle("")
@@ -70,6 +76,7 @@ class System:
             cell = SupervisorCell(self.home, self._spec, self._handle, self._on_root)
             self.root.cell = cell
         self.root.publish("starting")
+        self.runtime.background(self.sampler)
         cell.launch()
         return self._up
 
@@ -86,7 +93,7 @@ class System:
             self.stop(timeout=0.0)
             raise AskTimeout(f"{self.name} was not up within {timeout} s") from error
         except StartFailed:
-            self.runtime.close()
+            self._close()
             raise
 
     def stop(self, timeout: float = 60.0, by: str = "") -> bool:
@@ -96,8 +103,12 @@ class System:
         if not in_order and self.root.cell is not None:
             self.root.cell.kill("system stop timed out")
             self._wait_ended(max((2.0 * self._spec.kill_grace), 1.0))
-        self.runtime.close()
+        self._close()
         return in_order
+
+    def _close(self) -> None:
+        self.sampler.close()
+        self.runtime.close()
 
     def request_stop(self, by: str = "") -> None:
         """Begin the stop and return at once."""
@@ -125,7 +136,7 @@ class System:
                 self._up.settle(None)
             case Died(exit=exit_):
                 now = self.runtime.clock.now()
-                self.root.last_exit = LastExit(exit_, now, not self.root.up, "")
+                self.root.last_exit = LastExit(exit_, now, not self.root.up, "", "ended")
                 self.root.cell, self.root.up, self.root.wanted = None, False, False
                 self.root.publish(exit_.reason, self.root.by)
                 self._up.settle_error(StartFailed(self.name, exit_))
@@ -150,6 +161,27 @@ class System:
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Call it with every transition from now on, in order, on one helper thread; returns unsubscribe."""
         return self.home.transitions.subscribe(subscriber)
+
+    def snapshot(
+        self, *, depth: int | None = None, states: Iterable[str] = (), order: Order = "urgency"
+    ) -> Snapshot:
+        """The tree as it is published now. Never asks an actor, so it is quick however stuck one is.
+
+        `depth`: levels below the root. `states`: only nodes in these states, and what leads to them.
+        """
+        return Snapshot(collect(self, Filter(depth, frozenset(states), order)))
+
+    def _watched(self) -> dict[str, tuple[int, ...]]:
+        """The processes that actors have named, by path."""
+        found: dict[str, tuple[int, ...]] = {}
+        queue = [self.root]
+        while queue:
+            child = queue.pop()
+            if child.board.pids and child.facts.cell is not None:
+                found[child.handle.path] = child.board.pids
+            if isinstance(child.facts.cell, SupervisorCell):
+                queue.extend(list(child.facts.cell.supervisor.children.values()))
+        return found
 
     # -- operating --------------------------------------------------------------------------------------
 
@@ -207,10 +239,6 @@ class System:
             answer.settle_error(NotFound(normal(parent) or "root", "no supervisor runs there"))
             return answer
         late = AskTimeout(f"{kind.value} {child_id}: not done within {self._verb_timeout} s")
-        timer = self.runtime.scheduler.after(self._verb_timeout, lambda: _drop(answer.settle_error(late)))
+        timer = self.runtime.scheduler.after(self._verb_timeout, lambda: answer.settle_error(late))
         answer.add_done_callback(lambda _: timer.cancel())
         return answer
-
-
-def _drop(_: object) -> None:
-    """Drop a result where a call must return None."""
