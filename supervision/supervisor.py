@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import enum
 import logging
-import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -180,7 +179,7 @@ class Supervisor:
         child.up = child.stopping = child.overdue = False
         child.rung = 0
         child.cancel_timers()
-        child.last_exit = LastExit(exit_, self.runtime.clock.now(), not was_up, uuid.uuid4().hex[:8])
+        child.last_exit = LastExit(exit_, self.runtime.clock.now(), not was_up, f"{self.runtime.rng.getrandbits(32):08x}")
         self._log_exit(child, exit_)
         if asked or self.phase is Phase.ENDING:
             self._went_down(child, exit_)
