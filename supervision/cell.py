@@ -88,6 +88,7 @@ class Cell:
         self.notify = notify
         self.mailbox = Mailbox(spec.mailbox, home.runtime.waker(), self.now)
         self.incarnation = handle._take(self)  # noqa: SLF001 - the handle's owner
+        home.inhabited(handle)
         self.ready = False
         self.current = True
         self.exit: Exit | None = None

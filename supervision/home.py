@@ -32,16 +32,21 @@ class Home:
         self.transitions = Transitions(runtime)
         self.abandoned: set[Cell] = set()
         self._handles: WeakValueDictionary[str, Handle] = WeakValueDictionary()
+        self._inhabited: set[Handle] = set()
         self._claims: dict[str, Cell] = {}
 
     def handle(self, path: str) -> Handle:
-        """The one handle of a path."""
+        """The one handle of a path. Those of paths where nobody ever lived may be forgotten again."""
         path = normal(path)
         with self.lock:
             handle = self._handles.get(path)
             if handle is None:
                 handle = self._handles[path] = Handle(path, self, self.runtime.scheduler)
             return handle
+
+    def inhabited(self, handle: Handle) -> None:
+        """Keep a handle for good, and with it the count of incarnations: numbers never start over."""
+        self._inhabited.add(handle)
 
     def claim(self, resource: str, cell: Cell) -> None:
         """Give a resource to an incarnation, or raise ResourceBusy."""

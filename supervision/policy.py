@@ -100,7 +100,7 @@ def group(strategy: Strategy, ids: Sequence[str], failed: str) -> tuple[str, ...
             return (failed,)
         case Strategy.ONE_FOR_ALL:
             return tuple(ids)
-        case Strategy.REST_FOR_ONE:
+        case _:
             return tuple(ids[list(ids).index(failed) :])
 
 
@@ -119,7 +119,7 @@ def ends_supervisor(mode: AutoShutdown, *, significant: bool, others: Iterable[b
             return False
         case AutoShutdown.ANY_SIGNIFICANT:
             return significant
-        case AutoShutdown.ALL_SIGNIFICANT:
+        case _:
             return significant and not any(others)
 
 

@@ -214,9 +214,7 @@ class VirtualTree:
 
     def do(self, future: AwaitableFuture[T], patience: float = 0.0) -> T:
         """Settle until a future (a verb's, an ask's) is done, letting up to `patience` seconds pass."""
-        self.settle()
-        if not future.done():
-            self.advance(patience)
+        self.runtime.advance_until(future.done, patience)
         assert future.done(), f"not done at {self.now} s; blocked: {self.runtime.blocked()}"  # noqa: S101
         return future.result(0)
 

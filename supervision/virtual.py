@@ -238,13 +238,18 @@ class VirtualRuntime:
 
     def advance(self, seconds: float) -> None:
         """Let that much time pass, timer by timer, settling after each."""
-        self.settle()
         target = self.virtual_clock.elapsed + seconds
-        while (due := self.virtual_scheduler.next_due()) is not None and due <= target:
+        self.advance_until(lambda: False, seconds)
+        self.virtual_clock.elapsed = max(self.virtual_clock.elapsed, target)
+
+    def advance_until(self, done: Callable[[], bool], patience: float) -> None:
+        """Let time pass timer by timer until `done`, at most `patience` seconds."""
+        self.settle()
+        limit = self.virtual_clock.elapsed + patience
+        while not done() and (due := self.virtual_scheduler.next_due()) is not None and due <= limit:
             self.virtual_clock.elapsed = max(self.virtual_clock.elapsed, due)
             self.virtual_scheduler.pop().fire()
             self.settle()
-        self.virtual_clock.elapsed = max(self.virtual_clock.elapsed, target)
 
     def blocked(self) -> list[str]:
         """The threads that have not ended, by name."""
