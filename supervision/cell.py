@@ -87,8 +87,6 @@ class Cell:
         self.now = self.clock.monotonic
         self.notify = notify
         self.mailbox = Mailbox(spec.mailbox, home.runtime.waker(), self.now)
-        self.incarnation = handle._take(self)  # noqa: SLF001 - the handle's owner
-        home.inhabited(handle)
         self.ready = False
         self.current = True
         self.exit: Exit | None = None
@@ -102,6 +100,8 @@ class Cell:
         self._cleaned = False
         self._last_words: list[Callable[[], object]] = []
         self._host = Host(self)
+        home.inhabited(handle)
+        self.incarnation = handle._take(self)  # noqa: SLF001 - last: from here others see the cell
 
     def launch(self) -> None:
         """Start the thread. A machine out of threads is a failed start like any other."""
