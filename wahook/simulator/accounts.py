@@ -10,7 +10,9 @@ from wahook.simulator.numbers import lid
 if TYPE_CHECKING:
     from wahook.simulator.wire import Page
 
-Record = dict[str, Any]  # a message as its account's pages see it: {id, chat, fromMe, from, to, t, ack, type, …}
+Record = dict[
+    str, Any
+]  # a message as its account's pages see it: {id, chat, fromMe, from, to, t, ack, type, …}
 MEDIA_TYPES = frozenset({"image", "video", "audio", "ptt", "document", "sticker"})
 
 

@@ -26,10 +26,12 @@ STOP_SECONDS = 5.0
 class Simulator:
     """A running simulator. Its methods belong to the event loop that started it."""
 
-    def __init__(self, runner: web.AppRunner, network: Network, host: str, port: int, tls_port: int | None) -> None:
+    def __init__(
+        self, runner: web.AppRunner, network: Network, host: str, port: int, tls_port: int | None
+    ) -> None:
         """Made by start_simulator."""
         self._runner = runner
-        self._network = network
+        self.network = network
         self.host = host
         self.port = port
         self.tls_port = tls_port
@@ -41,7 +43,7 @@ class Simulator:
 
     async def stop(self) -> None:
         """Close every connection and stop listening. Idempotent."""
-        self._network.close()
+        self.network.close()
         await self._runner.cleanup()
 
 
@@ -66,20 +68,28 @@ def create_app(network: Network) -> web.Application:
 
     wires: set[asyncio.Transport | None] = set()
     app = web.Application(middlewares=[guard], client_max_size=2 * FILE_LIMIT)
-    app.add_routes([*Site(network).routes(), *Control(network, switchboard).routes(), web.get("/ws/chat", wire)])
+    app.add_routes(
+        [*Site(network).routes(), *Control(network, switchboard).routes(), web.get("/ws/chat", wire)]
+    )
     app.on_shutdown.append(cut_wires)
     return app
 
 
 async def start_simulator(
-    host: str = "127.0.0.1", port: int = 0, tls_port: int | None = None, **options: Any,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    tls_port: int | None = None,
+    *,
+    network: Network | None = None,
+    **options: Any,
 ) -> Simulator:
     """Listen and answer; port 0 takes a free one. options: see SimulatorOptions.
 
-    tls_port also serves HTTPS with a self-made certificate. Raises OSError when a port is taken, TypeError or
+    tls_port also serves HTTPS with a self-made certificate. network: that of a stopped simulator, to go on
+    with its phones and ledger (a server restart). Raises OSError when a port is taken, TypeError or
     ValueError for bad options.
     """
-    network = Network(SimulatorOptions(**options))
+    network = network or Network(SimulatorOptions(**options))
     runner = web.AppRunner(create_app(network), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
@@ -109,7 +119,9 @@ class SimulatorThread:
     port: int
     tls_port: int | None
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0, tls_port: int | None = None, **options: Any) -> None:
+    def __init__(
+        self, host: str = "127.0.0.1", port: int = 0, tls_port: int | None = None, **options: Any
+    ) -> None:
         """Take what start_simulator takes; nothing runs yet."""
         self._arguments = {"host": host, "port": port, "tls_port": tls_port, **options}
         self._loop = asyncio.new_event_loop()
@@ -125,11 +137,18 @@ class SimulatorThread:
         except BaseException:
             self._end_loop()
             raise
-        self.url, self.port, self.tls_port = self._simulator.url, self._simulator.port, self._simulator.tls_port
+        self.url, self.port, self.tls_port = (
+            self._simulator.url,
+            self._simulator.port,
+            self._simulator.tls_port,
+        )
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """Stop, and wait for the thread to end."""
         if self._simulator is not None:

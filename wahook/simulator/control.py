@@ -1,7 +1,5 @@
 """The control API under /sim: phones, faults and the ledger, for people and tests on this machine only."""
 
-import base64
-import binascii
 import ipaddress
 import json
 import time
@@ -10,8 +8,9 @@ from typing import Any
 
 from aiohttp import web
 
-from wahook.simulator.accounts import Account, Record
-from wahook.simulator.errors import ConflictError, NotFoundError, SimulatorError
+from wahook.simulator.accounts import Account
+from wahook.simulator.content import content_of
+from wahook.simulator.errors import ConflictError, SimulatorError
 from wahook.simulator.faults import KEPT, Fault
 from wahook.simulator.network import ACK_PLAYED, ACK_READ, Network, new_message_id
 from wahook.simulator.numbers import EVERYBODY, address, number, text_field
@@ -114,44 +113,29 @@ class Control:
         sender = number(body.get("from"))
         if sender == digits:
             raise SimulatorError("'from' must be another number")
-        content = {**self._content(body), "id": body.get("id") or new_message_id(), "t": int(body.get("t") or time.time())}
+        content = {
+            **content_of(body, self._network.media),
+            "id": body.get("id") or new_message_id(),
+            "t": int(body.get("t") or time.time()),
+        }
         group = text_field(body, "group", required=False)
         self._network.account(digits)
         self._network.send(sender, group or address(digits), content)
         self._network.accept_ack(sender, content["id"])
         return web.json_response({"id": content["id"]}, status=201)
 
-    def _content(self, body: dict[str, Any]) -> Record:
-        text = text_field(body, "text", required=False)
-        media = body.get("media")
-        if (text is None) == (media is None):
-            raise SimulatorError("give either 'text' or 'media'")
-        if text is not None:
-            return {"type": "chat", "body": text}
-        return self._media_content(media)
-
-    def _media_content(self, media: object) -> Record:
-        if not isinstance(media, dict):
-            raise SimulatorError("'media' must be an object {data (base64), mimetype, filename?, caption?, type?}")
-        mimetype = str(text_field(media, "mimetype"))
-        try:
-            data = base64.b64decode(str(text_field(media, "data")), validate=True)
-        except binascii.Error:
-            raise SimulatorError("'media.data' is not base64") from None
-        family = mimetype.partition("/")[0]
-        kind = media.get("type") or (family if family in {"image", "video", "audio"} else "document")
-        optional = {name: str(media[name]) for name in ("filename", "caption") if media.get(name)}
-        filehash = self._network.media.put(data, mimetype)
-        return {"type": kind, "mimetype": mimetype, "filehash": filehash, "size": len(data), **optional}
-
     async def read(self, request: web.Request) -> web.Response:
-        """POST …/read {from?, played?}: this phone's owner reads (plays) what it was sent; how many messages."""
+        """POST …/read {from?, played?}: this phone's owner reads (plays) what it was sent; how many."""
         digits, body = _number(request), await _body(request)
         level = ACK_PLAYED if body.get("played") else ACK_READ
         sender = body.get("from")
         count = 0
         for entry in list(self._network.ledger):
-            if entry.to == digits and sender in (None, entry.sender) and all(ack < level for ack, _ in entry.acks):
+            if (
+                entry.to == digits
+                and sender in (None, entry.sender)
+                and all(ack < level for ack, _ in entry.acks)
+            ):
                 self._network.receipt(entry.id, level, digits)
                 count += 1
         return web.json_response({"read": count})
@@ -192,10 +176,9 @@ class Control:
 def _phone_state(account: Account) -> dict[str, Any]:
     pages = account.pages()
     return {
-        "linked": bool(account.devices), "connected": bool(pages), "pages": len(pages),
+        "linked": bool(account.devices),
+        "connected": bool(pages),
+        "pages": len(pages),
         "profileName": account.profile_name,
         "waiting": sum(len(device.pending) for device in account.devices.values()),
     }
-
-
-__all__ = ["Control", "NotFoundError", "guard"]

@@ -29,10 +29,18 @@ class FaultKind(Enum):
 
 
 PAGE_ACTS = frozenset({FaultKind.HANG, FaultKind.CRASH, FaultKind.RELOAD, FaultKind.GROW})
-KEPT = frozenset({
-    FaultKind.SLOW_ACK, FaultKind.LOST_ACK, FaultKind.SEND_ERROR, FaultKind.SLOW_BOOT, FaultKind.MISSING_MODULE,
-})
-_SEND_RESULTS = frozenset({"ERROR_NETWORK", "ERROR_EXPIRED", "ERROR_CANCELLED", "ERROR_UPLOAD", "ERROR_UNKNOWN"})
+KEPT = frozenset(
+    {
+        FaultKind.SLOW_ACK,
+        FaultKind.LOST_ACK,
+        FaultKind.SEND_ERROR,
+        FaultKind.SLOW_BOOT,
+        FaultKind.MISSING_MODULE,
+    }
+)
+_SEND_RESULTS = frozenset(
+    {"ERROR_NETWORK", "ERROR_EXPIRED", "ERROR_CANCELLED", "ERROR_UPLOAD", "ERROR_UNKNOWN"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +90,11 @@ class Fault:
     def as_json(self) -> dict[str, Any]:
         """What a page or the control API is told."""
         return {
-            "kind": self.kind.value, "times": self.times, "seconds": self.seconds,
-            "megabytes": self.megabytes, "module": self.module,
+            "kind": self.kind.value,
+            "times": self.times,
+            "seconds": self.seconds,
+            "megabytes": self.megabytes,
+            "module": self.module,
         }
 
 

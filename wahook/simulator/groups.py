@@ -25,7 +25,10 @@ class Group:
     def as_json(self) -> dict[str, Any]:
         """The form that pages understand."""
         return {
-            "id": self.id, "subject": self.subject, "owner": self.owner, "creation": self.creation,
+            "id": self.id,
+            "subject": self.subject,
+            "owner": self.owner,
+            "creation": self.creation,
             "desc": self.description,
             "participants": [{"number": n, "admin": admin} for n, admin in self.members.items()],
             **{name: self.properties.get(name, False) for name in ("announce", "restrict")},

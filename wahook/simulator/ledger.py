@@ -1,4 +1,4 @@
-"""The ledger: every message id that reached the wire, with how often. The only proof of no loss, no double."""
+"""The ledger: every message id that reached the wire, how often: the only proof of no loss and no double."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

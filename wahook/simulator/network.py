@@ -4,6 +4,7 @@ Everything here runs in the simulator's event loop and never blocks.
 """
 
 import asyncio
+import functools
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -44,7 +45,7 @@ class Network:
         self.offline: set[str] = set()
         self.banned_until: dict[str, float] = {}
         self.removed: dict[tuple[str, int], str] = {}
-        self._muted: set[str] = set()  # ids whose ack is lost: their sender hears nothing more
+        self._early: dict[str, list[tuple[int, str]]] = {}  # receipts that wait for the server's own ack
         self._timers: set[asyncio.TimerHandle] = set()
 
     def account(self, digits: str) -> Account:
@@ -88,38 +89,50 @@ class Network:
             handle.cancel()
         self._timers.clear()
 
-    def send(self, sender: str, chat: str, content: Record, *, retransmit: bool = False) -> bool:
+    def send(
+        self,
+        sender: str,
+        chat: str,
+        content: Record,
+        *,
+        origin: Device | None = None,
+        retransmit: bool = False,
+    ) -> bool:
         """A message reaches the wire; whether its id is new. Delivery follows by itself.
 
-        content: {id, t, type, …, author?}; chat: the address written to.
+        content: {id, t, type, …, author?}; chat: the address written to; origin: the device that wrote it,
+        None for a phone: the sender's other devices get a copy.
         """
         entry = Entry(
-            id=content["id"], sender=sender, to=user(chat) if not chat.endswith("@g.us") else chat,
-            type=content["type"], body=str(content.get("body") or content.get("caption") or ""), at=time.time(),
+            id=content["id"],
+            sender=sender,
+            to=user(chat) if not chat.endswith("@g.us") else chat,
+            type=content["type"],
+            body=str(content.get("body") or content.get("caption") or ""),
+            at=time.time(),
         )
         fresh = self.ledger.record(entry, retransmit=retransmit)
-        if retransmit:
-            self._muted.discard(entry.id)
         if fresh:
-            self._keep_own(sender, chat, content)
+            self._keep_own(sender, chat, content, origin)
             self._deliver(sender, chat, content)
         return fresh
 
     def accept_ack(self, sender: str, message_id: str) -> None:
-        """Note that the sender was told 'on the server' (ack 1)."""
+        """The sender is told 'on the server' (ack 1) now; what its recipients have answered follows."""
         self.ledger.acknowledge(message_id, ACK_SERVER, time.time())
         record = self.accounts[sender].index.get(message_id) if sender in self.accounts else None
         if record is not None:
             record["ack"] = max(record["ack"], ACK_SERVER)
-
-    def mute(self, message_id: str) -> None:
-        """Let the sender hear no ack of this message."""
-        self._muted.add(message_id)
+        for level, reader in self._early.pop(message_id, []):
+            self.later(0, functools.partial(self.receipt, message_id, level, reader))
 
     def receipt(self, message_id: str, level: int, reader: str) -> None:
         """The recipient has it (2), read it (3) or played it (4): the sender is told, once per level."""
         entry = self.ledger.get(message_id)
-        if entry is None or message_id in self._muted:
+        if entry is None:
+            return
+        if not entry.acks:
+            self._early.setdefault(message_id, []).append((level, reader))
             return
         if not self.ledger.acknowledge(message_id, level, time.time()):
             return
@@ -133,21 +146,23 @@ class Network:
         for page in sender.pages():
             page.push("ack", chat=chat, id=message_id, ack=level, participant=participant)
 
-    def hand_over(self, account: Account, record: Record) -> None:
-        """Give an incoming record to every linked device; one that is away gets it when it comes back."""
+    def hand_over(self, account: Account, record: Record, origin: Device | None = None) -> None:
+        """Give a record to every linked device but the origin; one that is away gets it when it is back."""
         if not account.keep(record):
             return
         for device in account.devices.values():
+            if device is origin:
+                continue
             device.pending[record["id"]] = record
             if device.page is not None and device.page.settled:
                 device.page.push("message", message=record)
 
-    def _keep_own(self, sender: str, chat: str, content: Record) -> None:
+    def _keep_own(self, sender: str, chat: str, content: Record, origin: Device | None) -> None:
         account = self.accounts.get(sender)
         if account is None:
             return
-        record = {**content, "chat": chat, "fromMe": True, "from": address(sender), "to": chat, "ack": 0}
-        account.keep(record)
+        record = {**content, "chat": chat, "fromMe": True, "from": address(sender), "to": chat}
+        self.hand_over(account, {**record, "ack": 0 if origin else ACK_SERVER}, origin)
 
     def _deliver(self, sender: str, chat: str, content: Record) -> None:
         for recipient in self._recipients(sender, chat):
@@ -168,8 +183,13 @@ class Network:
         name = self.accounts[sender].profile_name if sender in self.accounts else f"Phone {sender[-4:]}"
         self.account(recipient).names[sender] = name
         record = {
-            **content, "fromMe": False, "ack": 0, "notifyName": name, "to": address(recipient),
-            "chat": chat if in_group else address(sender), "from": chat if in_group else address(sender),
+            **content,
+            "fromMe": False,
+            "ack": 0,
+            "notifyName": name,
+            "to": address(recipient),
+            "chat": chat if in_group else address(sender),
+            "from": chat if in_group else address(sender),
         }
         record.pop("author", None)
         if in_group:
@@ -204,6 +224,8 @@ class Network:
         seen = [m for m in chat.messages if m["id"] not in device.pending]
         latest = seen[-self.options.history :] if self.options.history else []
         return {
-            "id": chat_id, "unreadCount": chat.unread(device.pending), "t": seen[-1]["t"] if seen else 0,
+            "id": chat_id,
+            "unreadCount": chat.unread(device.pending),
+            "t": seen[-1]["t"] if seen else 0,
             "messages": latest,
         }

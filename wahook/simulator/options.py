@@ -24,5 +24,11 @@ class SimulatorOptions:
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
         timings = (self.qr_first, self.qr_next, self.delivery_after, self.read_after or 0.0, self.sync_delay)
-        if min(timings) < 0 or self.qr_first == 0 or self.qr_next == 0 or self.qr_count < 1 or self.history < 0:
+        if (
+            min(timings) < 0
+            or self.qr_first == 0
+            or self.qr_next == 0
+            or self.qr_count < 1
+            or self.history < 0
+        ):
             raise ValueError(f"simulator options out of range: {self}")

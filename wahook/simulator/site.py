@@ -10,11 +10,28 @@ from wahook.simulator.media import FILE_LIMIT
 from wahook.simulator.network import Network
 
 SCRIPTS = (
-    "loader.js", "base.js", "ids.js", "storage.js", "wire.js", "states.js", "session.js", "contacts.js", "messages.js",
-    "chats.js", "sending.js", "groups.js", "media.js", "extras.js", "peers.js", "faults.js", "screen.js", "boot.js",
+    "loader.js",
+    "base.js",
+    "ids.js",
+    "storage.js",
+    "wire.js",
+    "states.js",
+    "session.js",
+    "contacts.js",
+    "messages.js",
+    "chats.js",
+    "sending.js",
+    "groups.js",
+    "media.js",
+    "extras.js",
+    "peers.js",
+    "faults.js",
+    "screen.js",
+    "boot.js",
 )
 CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "media-src 'self' data: blob:; "
     "connect-src 'self' data: blob: ws: wss:; object-src 'none'; base-uri 'none'"
 )
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
@@ -75,7 +92,9 @@ class Site:
         """POST /media: keep a file."""
         data = await request.content.read(FILE_LIMIT + 1)
         filehash = self._network.media.put(data, request.content_type)
-        return web.json_response({"filehash": filehash, "directPath": f"/media/{filehash}", "size": len(data)})
+        return web.json_response(
+            {"filehash": filehash, "directPath": f"/media/{filehash}", "size": len(data)}
+        )
 
     async def download(self, request: web.Request) -> web.Response:
         """GET /media/{hash}."""

@@ -100,7 +100,9 @@ class Switchboard:
         code = f"{ref},{page.keys}"
         self._desk.show(code, page)
         ttl = options.qr_first if shown == 0 else options.qr_next
-        matrix = ["".join("1" if cell else "0" for cell in row) for row in segno.make_qr(code, error="l").matrix]
+        matrix = [
+            "".join("1" if cell else "0" for cell in row) for row in segno.make_qr(code, error="l").matrix
+        ]
         page.push("ref", ref=ref, ttl=ttl, matrix=matrix)
         page.refs = asyncio.get_running_loop().call_later(ttl, self._rotate, page, shown + 1)
 
@@ -156,7 +158,10 @@ class Switchboard:
         return account.pages() if account else []
 
     def strike(self, digits: str, fault: Fault) -> int:
-        """Apply a fault that acts now; how many pages it met. ConflictError when it needs one and none is there."""
+        """Apply a fault that acts now; how many pages it met.
+
+        ConflictError when it needs a page and none is there.
+        """
         pages = self.pages_of(digits)
         if not pages and (fault.kind in PAGE_ACTS or fault.kind is FaultKind.CONFLICT):
             raise ConflictError(f"{fault.kind.value} needs a connected page, and there is none")

@@ -1,6 +1,6 @@
 """A self-made certificate for clients that insist on https://web.whatsapp.com."""
 
-import datetime
+import datetime as dt
 import ipaddress
 import ssl
 import tempfile
@@ -19,7 +19,8 @@ def server_context() -> ssl.SSLContext:
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = _certificate(key)
     pem = certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as folder:  # 0700, as load_cert_chain reads files only
         path = Path(folder, "simulator.pem")
@@ -30,16 +31,19 @@ def server_context() -> ssl.SSLContext:
 
 def _certificate(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "WhatsApp simulator")])
-    now = datetime.datetime.now(datetime.UTC)
-    alternatives = [*(x509.DNSName(host) for host in NAMES), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    now = dt.datetime.now(dt.UTC)
+    alternatives = [
+        *(x509.DNSName(host) for host in NAMES),
+        x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+    ]
     return (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=365))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=365))
         .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         .sign(key, hashes.SHA256())
     )

@@ -54,7 +54,9 @@ Answer = dict[str, Any] | None  # None: no answer (yet)
 Handler = Callable[[Page, dict[str, Any]], Answer]
 
 
-async def serve_page(request: web.Request, handle: Handler, left: Callable[[Page], None]) -> web.WebSocketResponse:
+async def serve_page(
+    request: web.Request, handle: Handler, left: Callable[[Page], None]
+) -> web.WebSocketResponse:
     """Run one page's connection to its end; `left` is called exactly once, whatever ends it."""
     socket = web.WebSocketResponse(heartbeat=30.0, max_msg_size=MESSAGE_LIMIT)
     await socket.prepare(request)

@@ -1,0 +1,208 @@
+"""Text out and in, acks, the offline queue, history, people."""
+
+import asyncio
+
+import pytest
+
+from wahook.simulator import start_simulator
+
+from .conftest import MINE, OTHER, OUTSIDE, READY, Phones, link, state
+from .devtools import DevTools, Tab
+
+
+def send(text: str, to: str = OUTSIDE, **options: object) -> str:
+    """The JavaScript that sends a text."""
+    return f"WPP.chat.sendTextMessage('{to}@c.us', {text!r}, {options or {}})"
+
+
+async def acks_of(phones: Phones, message_id: str) -> list[int]:
+    """The levels that the ledger has for an id."""
+    entry = next(entry for entry in await phones.ledger() if entry["id"] == message_id)
+    return [ack["ack"] for ack in entry["acks"]]
+
+
+async def test_a_text_reaches_the_wire_once_and_its_acks_come_in_order(linked: Tab, phones: Phones):
+    sent = await linked.run(send("hello"))
+    key = sent["id"]
+    bare = key.split("_")[2]
+    assert (sent["ack"], sent["sendMsgResult"]["messageSendResult"]) == (1, "OK")
+    await linked.event("chat.msg_ack_change", ack=2)
+    await phones.post(OUTSIDE, "read")
+    await linked.event("chat.msg_ack_change", ack=3)
+    order = [
+        (name, value["ack"])
+        for name, value in linked.events
+        if name in {"chat.new_message", "chat.msg_ack_change"}
+    ]
+    assert order == [
+        ("chat.new_message", 0),
+        ("chat.msg_ack_change", 1),
+        ("chat.msg_ack_change", 2),
+        ("chat.msg_ack_change", 3),
+    ]
+    (entry,) = await phones.ledger(MINE)
+    assert (entry["id"], entry["from"], entry["to"], entry["body"], entry["count"]) == (
+        bare,
+        MINE,
+        OUTSIDE,
+        "hello",
+        1,
+    )
+    assert await acks_of(phones, bare) == [1, 2, 3]
+    assert await linked.run(f"WPP.chat.getMessageById('{key}').then((msg) => msg.ack)") == 3
+    assert linked.errors == []
+
+
+@pytest.mark.parametrize("options", [{"read_after": 0.05}])
+async def test_phones_outside_read_by_themselves_when_configured(linked: Tab, phones: Phones):
+    bare = (await linked.run(send("hello")))["id"].split("_")[2]
+    await linked.event("chat.msg_ack_change", ack=3)
+    assert await acks_of(phones, bare) == [1, 2, 3]
+
+
+async def test_a_given_message_id_is_kept_and_sending_it_twice_is_seen_in_the_ledger(
+    linked: Tab, phones: Phones
+):
+    key = f"true_{OUTSIDE}@c.us_3EB0AAAAAAAAAAAAAAAAAA"
+    assert (await linked.run(send("one", messageId=key)))["id"] == key
+    assert (await phones.ledger())[0]["count"] == 1
+    assert (await linked.run(send("one", messageId=key)))["id"] == key
+    assert (await phones.ledger())[0]["count"] == 2
+
+
+async def test_an_incoming_text_becomes_a_new_message_with_its_chat_contact_and_unread_count(
+    linked, phones: Phones
+):
+    bare = await phones.write(MINE, "hi there")
+    message = await linked.event("chat.new_message", fromMe=False)
+    assert message["id"] == f"false_{OUTSIDE}@c.us_{bare}"
+    assert (message["body"], message["type"], message["isNewMsg"]) == ("hi there", "chat", True)
+    chats = await linked.run(
+        "WPP.chat.list().then((chats) => chats.map((chat) => [String(chat.id), chat.unreadCount]))"
+    )
+    assert chats == [[f"{OUTSIDE}@c.us", 1]]
+    assert (
+        await linked.run(f"WPP.contact.get('{OUTSIDE}@c.us').then((contact) => contact.pushname)")
+        == "Phone 0003"
+    )
+    read = await linked.run(f"WPP.chat.markIsRead('{OUTSIDE}@c.us').then(({{unreadCount}}) => unreadCount)")
+    assert read == 1
+    assert await linked.run(f"WPP.chat.get('{OUTSIDE}@c.us').unreadCount") == 0
+    while await acks_of(phones, bare) != [1, 2, 3]:
+        await asyncio.sleep(0.01)
+
+
+async def test_messages_wait_for_a_page_that_is_away_and_come_in_order_once(
+    linked: Tab, simulator, phones: Phones
+):
+    await linked.goto("about:blank")
+    while (await phones.state(MINE))["connected"]:
+        await asyncio.sleep(0.01)
+    ids = [await phones.write(MINE, f"text {number}") for number in range(5)]
+    assert (await phones.state(MINE))["waiting"] == 5
+    linked.events.clear()
+    await linked.goto(simulator.url)
+    await linked.until(f"{READY} && WPP.chat.get('{OUTSIDE}@c.us')?.msgs.length === 5")
+    there = await linked.run(f"WPP.chat.get('{OUTSIDE}@c.us').msgs.map((msg) => msg.id.id)")
+    assert there == ids
+    while (await phones.state(MINE))["waiting"]:
+        await asyncio.sleep(0.01)
+
+
+async def test_a_message_that_a_killed_page_had_not_confirmed_comes_again(
+    linked: Tab, simulator, phones: Phones
+):
+    await linked.run(
+        "require('WAWebHandleMsg'); importNamespace('WAWebHandleMsg').handleSingleMsg = () => new Promise(() => {})"
+    )
+    bare = await phones.write(MINE, "lost once")
+    assert (await phones.state(MINE))["waiting"] == 1
+    await linked.goto(simulator.url)
+    await linked.until(f"WPP.whatsapp.MsgStore.get('false_{OUTSIDE}@c.us_{bare}')?.isNewMsg")
+    while (await phones.state(MINE))["waiting"]:
+        await asyncio.sleep(0.01)
+    await linked.reload()
+    await linked.until(f"WPP.whatsapp.MsgStore.get('false_{OUTSIDE}@c.us_{bare}')?.isNewMsg === false")
+
+
+async def test_history_is_there_after_a_restart_and_older_messages_can_be_asked_for(
+    linked: Tab, phones: Phones
+):
+    for number in range(30):
+        await phones.write(MINE, f"text {number}")
+    await linked.until(f"WPP.chat.get('{OUTSIDE}@c.us').msgs.length === 30")
+    await linked.reload()
+    await linked.until(READY)
+    assert await linked.run(f"WPP.chat.get('{OUTSIDE}@c.us').msgs.length") == 20
+    bodies = (
+        f"WPP.chat.getMessages('{OUTSIDE}@c.us', {{count: %s}}).then((all) => all.map((msg) => msg.body))"
+    )
+    assert await linked.run(bodies % 3) == ["text 27", "text 28", "text 29"]
+    assert await linked.run(bodies % -1) == [f"text {number}" for number in range(30)]
+    assert await linked.run(f"WPP.chat.get('{OUTSIDE}@c.us').unreadCount") == 30
+
+
+async def test_two_accounts_talk_to_each_other_through_their_pages(
+    linked: Tab, devtools: DevTools, simulator, phones
+):
+    second = await devtools.tab(simulator.url)
+    await link(second, phones, OTHER)
+    bare = (await linked.run(send("over there", to=OTHER)))["id"].split("_")[2]
+    message = await second.event("chat.new_message", fromMe=False)
+    assert (message["from"], message["body"]) == (f"{MINE}@c.us", "over there")
+    await linked.event("chat.msg_ack_change", ack=2)
+    await second.run(f"WPP.chat.markIsComposing('{MINE}@c.us')")
+    await linked.event("chat.presence_change", state="composing")
+    await second.run(f"WPP.chat.markIsRead('{MINE}@c.us')")
+    await linked.event("chat.msg_ack_change", ack=3)
+    assert await acks_of(phones, bare) == [1, 2, 3]
+
+
+async def test_what_the_phone_writes_itself_appears_on_its_page(linked: Tab, phones: Phones):
+    bare = await phones.write(OTHER, "from my phone", sender=MINE)
+    message = await linked.event("chat.new_message", fromMe=True)
+    assert message["id"] == f"true_{OTHER}@c.us_{bare}"
+
+
+async def test_a_number_is_on_whatsapp_unless_its_country_is_unassigned(linked: Tab):
+    check = "WPP.contact.queryExists('%s@c.us').then((found) => found && String(found.wid))"
+    assert await linked.run(check % OUTSIDE) == f"{OUTSIDE}@c.us"
+    assert await linked.run(check % "9991234567") is None
+    refused = await linked.run(send("nobody", to="9991234567") + ".catch((error) => error.message)")
+    assert "No LID" in refused
+
+
+async def test_profile_name_status_and_picture(linked: Tab, phones: Phones):
+    await phones.post(OTHER, "profile", name="Ada", about="Counting")
+    assert await linked.run("WPP.profile.getMyProfileName()") == "Phone 0001"
+    await linked.run("WPP.profile.setMyProfileName('Grace')")
+    assert (await phones.state(MINE))["profileName"] == "Grace"
+    assert await linked.run(f"WPP.contact.getStatus('{OTHER}@c.us')") == "Counting"
+    await linked.run("WPP.profile.setMyStatus('Busy')")
+    assert await linked.run("WPP.profile.getMyStatus()") == "Busy"
+    assert (
+        await linked.run(f"WPP.contact.getProfilePictureUrl('{OTHER}@c.us').then((url) => url ?? null)")
+        is None
+    )
+
+
+async def test_a_restarted_server_gets_its_pages_back_and_unanswered_sends_are_repeated(
+    linked: Tab, simulator
+):
+    await simulator.stop()
+    await linked.until("WPP.whatsapp.Socket.state === 'OPENING' || WPP.whatsapp.Socket.state === 'TIMEOUT'")
+    await linked.run(f"(window.sending = {send('patience')}, 1)")
+    again = await start_simulator(port=simulator.port, network=simulator.network)
+    try:
+        await linked.until(READY)
+        sent = await linked.run("window.sending")
+        assert sent["ack"] == 1
+        assert [entry.count for entry in simulator.network.ledger] == [1]
+    finally:
+        await again.stop()
+
+
+async def test_after_many_failed_attempts_the_page_says_timeout(plain: Tab, simulator):
+    await simulator.stop()
+    await plain.until(state("TIMEOUT"), 5)
+    assert await plain.run("require('WAWebStreamModel').Stream.mode") == "MAIN"
