@@ -113,6 +113,7 @@ class Context:
 
         The second rung of the kill ladder, after the stop request went unheeded for the shutdown deadline.
         Called on a thread of its own, at most once, and abandoned if it hangs; a later call replaces it.
+        On an actor that is being killed already it is called at once.
         """
         self._cell.kill_with(kill)
 

@@ -215,9 +215,14 @@ class WorkerCell(Cell):
 
     def kill_with(self, kill: Callable[[], None]) -> None:
         self._kill_with = kill
+        if self._kill_reason is not None:
+            self._free_now()  # killed already: whatever it is about to wait for goes too
 
     def kill(self, reason: str) -> None:
         super().kill(reason)
+        self._free_now()
+
+    def _free_now(self) -> None:
         free, self._kill_with = self._kill_with, None
         if free is not None:
             self.home.runtime.aside(f"kill {self.path}#{self.incarnation}", lambda: self._free(free))
