@@ -56,9 +56,10 @@ class AwaitableFuture(concurrent.futures.Future[T], Generic[T]):
     def _forget(self, callback: Callable[..., None]) -> None:
         """Let a waiter go that waits no more; the standard future can only add callbacks."""
         with self._condition:
+            if self.done():
+                return  # the callbacks are being called at this moment: the list must keep its shape
             callbacks: list[Callable[..., None]] = self._done_callbacks  # type: ignore[attr-defined]
-            if callback in callbacks:
-                callbacks.remove(callback)
+            callbacks.remove(callback)
 
 
 def _set_if_waiting(arrived: asyncio.Future[None]) -> None:
