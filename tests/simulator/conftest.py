@@ -1,16 +1,21 @@
 """A browser for the whole folder; a simulator and a DevTools connection for each test."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import aiohttp
 import pytest
 
-from .devtools import BrowserProcess, DevTools, Tab, connected, temporary_profile
 from wahook.simulator import Simulator, start_simulator
 
+from .devtools import DEADLINE, BrowserProcess, DevTools, Tab, connected, temporary_profile
+
 MINE, OTHER, OUTSIDE = "491700000001", "491700000002", "491700000003"
-READY = "WPP.conn.isAuthenticated() && WPP.whatsapp.Stream.mode === 'MAIN' && WPP.whatsapp.Socket.state === 'CONNECTED'"
+READY = (
+    "WPP.conn.isAuthenticated() && WPP.whatsapp.Stream.mode === 'MAIN' "
+    "&& WPP.whatsapp.Socket.state === 'CONNECTED'"
+)
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +48,13 @@ async def devtools(browser: BrowserProcess) -> AsyncIterator[DevTools]:
         yield connection
 
 
+async def eventually(check: Callable[[], Awaitable[bool]], deadline: float = DEADLINE) -> None:
+    """Ask over and over, with a deadline, what can only be asked: another process's state."""
+    async with asyncio.timeout(deadline):
+        while not await check():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
 class Phones:
     """The control API, as a client sees it."""
 
@@ -67,6 +79,20 @@ class Phones:
         async with self._session.get("/sim/ledger", params={"account": account} if account else {}) as answer:
             return await answer.json()
 
+    async def settle(self, number: str, **wanted: Any) -> None:
+        """Wait until the phone's state is as wanted."""
+
+        async def settled() -> bool:
+            state = await self.state(number)
+            return all(state[name] == wish for name, wish in wanted.items())
+
+        await eventually(settled)
+
+    async def acks(self, message_id: str) -> list[int]:
+        """The levels that the ledger has for an id."""
+        entry = next(entry for entry in await self.ledger() if entry["id"] == message_id)
+        return [ack["ack"] for ack in entry["acks"]]
+
     async def write(self, to: str, text: str, sender: str = OUTSIDE) -> str:
         """Somebody writes to an account; the message id."""
         return (await self.post(to, "messages", 201, **{"from": sender}, text=text))["id"]
@@ -79,15 +105,22 @@ async def phones(simulator: Simulator) -> AsyncIterator[Phones]:
         yield Phones(session)
 
 
-async def link(tab: Tab, phones: Phones, number: str = MINE) -> None:
-    """Scan the page's code and wait until it is connected and synced."""
-    await tab.until("window.WPP?.isFullReady")
-    code = await tab.until("WPP.whatsapp.Conn.ref && WPP.conn.getAuthCode().then((code) => code.fullCode)")
+async def scan(tab: Tab, phones: Phones, number: str) -> None:
+    """Scan what is on the page's screen."""
+    code = await tab.until("document.querySelector('[data-ref]')?.dataset.ref")
     await phones.post(number, "scan", code=code)
-    await tab.until(f"{READY} && WPP.whatsapp.Socket.hasSynced")
 
 
-PLAIN_READY = "require('WAWebStreamModel').Stream.mode === 'MAIN' && require('WAWebSocketModel').Socket.state === 'CONNECTED'"
+async def link(tab: Tab, phones: Phones, number: str = MINE) -> None:
+    """Scan, without waiting for wa-js first, and wait until all is connected, synced and ready."""
+    await scan(tab, phones, number)
+    await tab.until(f"WPP.isFullReady && {READY} && WPP.whatsapp.Socket.hasSynced")
+
+
+PLAIN_READY = (
+    "require('WAWebStreamModel').Stream.mode === 'MAIN' "
+    "&& require('WAWebSocketModel').Socket.state === 'CONNECTED'"
+)
 
 
 def state(name: str) -> str:
@@ -99,8 +132,7 @@ def state(name: str) -> str:
 async def plain(simulator: Simulator, devtools: DevTools, phones: Phones) -> Tab:
     """A linked page without wa-js, which is there a second sooner."""
     tab = await devtools.tab(simulator.url, wa_js=False)
-    code = await tab.until("document.querySelector('[data-ref]')?.dataset.ref")
-    await phones.post(MINE, "scan", code=code)
+    await scan(tab, phones, MINE)
     await tab.until(PLAIN_READY)
     return tab
 

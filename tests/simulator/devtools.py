@@ -133,8 +133,8 @@ class DevTools:
 LISTEN = """
 if (window.WPP) WPP.onAny((name, value) => {
   const plain = (v) => (v === undefined || v === null || typeof v !== 'object' ? v
-    : v.proxyName === 'msg' ? {id: v.id._serialized, body: v.body, type: v.type, ack: v.ack, from: String(v.from),
-      fromMe: v.id.fromMe, isNewMsg: v.isNewMsg}
+    : v.proxyName === 'msg' ? {id: v.id._serialized, body: v.body, type: v.type, ack: v.ack,
+      from: String(v.from), fromMe: v.id.fromMe, isNewMsg: v.isNewMsg}
     : Array.isArray(v.ids) ? {ids: v.ids.map(String), ack: v.ack, chat: String(v.chat)}
     : v.fullCode ? {fullCode: v.fullCode} : JSON.parse(JSON.stringify(v)));
   if (window.report) report(JSON.stringify({name: String(name), value: plain(value)}));
@@ -218,17 +218,16 @@ class Tab:
 
     async def until(self, condition: str, deadline: float = DEADLINE) -> Any:
         """The first truthy value of a condition that is asked over and over, with a deadline."""
+        attempt = f"(() => {{ try {{ return {condition}; }} catch {{ return null; }} }})()"
         async with asyncio.timeout(deadline):
             while True:
                 with contextlib.suppress(AssertionError):
-                    if value := await self.run(
-                        f"(() => {{ try {{ return {condition}; }} catch {{ return null; }} }})()"
-                    ):
+                    if value := await self.run(attempt):
                         return value
                 await asyncio.sleep(0.02)
 
     async def event(self, name: str, after: int = 0, deadline: float = DEADLINE, **wanted: Any) -> Any:
-        """The value of the first wa-js event of this name (from index `after` on) whose fields are as wanted."""
+        """The first wa-js event of this name, from index `after` on, whose fields are as wanted."""
 
         def found() -> list[Any]:
             return [

@@ -2,6 +2,8 @@
 
 import pytest
 
+from wahook.simulator import SimulatorThread
+
 from .conftest import MINE, OTHER, READY, Phones, link
 from .devtools import BrowserProcess, DevTools, Tab, connected, temporary_profile
 
@@ -75,7 +77,7 @@ async def test_codes_rotate_until_the_page_goes_idle_and_a_refresh_starts_again(
     await tab.until("WPP.isFullReady")
     await tab.until("WPP.whatsapp.Socket.state === 'UNPAIRED_IDLE'", 5)
     await tab.event("conn.qrcode_idle")
-    first = [value for name, value in tab.events if name == "conn.auth_code_change"][0]["fullCode"]
+    first = (await tab.event("conn.auth_code_change"))["fullCode"]
     refused = await phones.post(MINE, "scan", 410, code=first)
     assert "rotated" in refused["error"]
     fresh = await tab.run("WPP.conn.refreshQR().then((code) => code.fullCode)")
@@ -169,8 +171,6 @@ async def test_a_page_that_was_away_when_it_was_unlinked_learns_it_at_its_next_s
 
 
 async def test_the_page_works_over_tls_too(browser, phones):
-    from wahook.simulator import SimulatorThread
-
     with SimulatorThread(tls_port=0) as secure, temporary_profile() as profile:
         rule = f"MAP web.whatsapp.com 127.0.0.1:{secure.tls_port}"
         process = BrowserProcess(profile, f"--host-resolver-rules={rule}", "--ignore-certificate-errors")

@@ -1,24 +1,16 @@
 """Text out and in, acks, the offline queue, history, people."""
 
-import asyncio
-
 import pytest
 
 from wahook.simulator import start_simulator
 
-from .conftest import MINE, OTHER, OUTSIDE, READY, Phones, link, state
+from .conftest import MINE, OTHER, OUTSIDE, READY, Phones, eventually, link, state
 from .devtools import DevTools, Tab
 
 
 def send(text: str, to: str = OUTSIDE, **options: object) -> str:
     """The JavaScript that sends a text."""
     return f"WPP.chat.sendTextMessage('{to}@c.us', {text!r}, {options or {}})"
-
-
-async def acks_of(phones: Phones, message_id: str) -> list[int]:
-    """The levels that the ledger has for an id."""
-    entry = next(entry for entry in await phones.ledger() if entry["id"] == message_id)
-    return [ack["ack"] for ack in entry["acks"]]
 
 
 async def test_a_text_reaches_the_wire_once_and_its_acks_come_in_order(linked: Tab, phones: Phones):
@@ -48,7 +40,7 @@ async def test_a_text_reaches_the_wire_once_and_its_acks_come_in_order(linked: T
         "hello",
         1,
     )
-    assert await acks_of(phones, bare) == [1, 2, 3]
+    assert await phones.acks(bare) == [1, 2, 3]
     assert await linked.run(f"WPP.chat.getMessageById('{key}').then((msg) => msg.ack)") == 3
     assert linked.errors == []
 
@@ -57,7 +49,7 @@ async def test_a_text_reaches_the_wire_once_and_its_acks_come_in_order(linked: T
 async def test_phones_outside_read_by_themselves_when_configured(linked: Tab, phones: Phones):
     bare = (await linked.run(send("hello")))["id"].split("_")[2]
     await linked.event("chat.msg_ack_change", ack=3)
-    assert await acks_of(phones, bare) == [1, 2, 3]
+    assert await phones.acks(bare) == [1, 2, 3]
 
 
 async def test_a_given_message_id_is_kept_and_sending_it_twice_is_seen_in_the_ledger(
@@ -88,16 +80,18 @@ async def test_an_incoming_text_becomes_a_new_message_with_its_chat_contact_and_
     read = await linked.run(f"WPP.chat.markIsRead('{OUTSIDE}@c.us').then(({{unreadCount}}) => unreadCount)")
     assert read == 1
     assert await linked.run(f"WPP.chat.get('{OUTSIDE}@c.us').unreadCount") == 0
-    while await acks_of(phones, bare) != [1, 2, 3]:
-        await asyncio.sleep(0.01)
+
+    async def read_by_us() -> bool:
+        return await phones.acks(bare) == [1, 2, 3]
+
+    await eventually(read_by_us)
 
 
 async def test_messages_wait_for_a_page_that_is_away_and_come_in_order_once(
     linked: Tab, simulator, phones: Phones
 ):
     await linked.goto("about:blank")
-    while (await phones.state(MINE))["connected"]:
-        await asyncio.sleep(0.01)
+    await phones.settle(MINE, connected=False)
     ids = [await phones.write(MINE, f"text {number}") for number in range(5)]
     assert (await phones.state(MINE))["waiting"] == 5
     linked.events.clear()
@@ -105,22 +99,18 @@ async def test_messages_wait_for_a_page_that_is_away_and_come_in_order_once(
     await linked.until(f"{READY} && WPP.chat.get('{OUTSIDE}@c.us')?.msgs.length === 5")
     there = await linked.run(f"WPP.chat.get('{OUTSIDE}@c.us').msgs.map((msg) => msg.id.id)")
     assert there == ids
-    while (await phones.state(MINE))["waiting"]:
-        await asyncio.sleep(0.01)
+    await phones.settle(MINE, waiting=0)
 
 
 async def test_a_message_that_a_killed_page_had_not_confirmed_comes_again(
     linked: Tab, simulator, phones: Phones
 ):
-    await linked.run(
-        "require('WAWebHandleMsg'); importNamespace('WAWebHandleMsg').handleSingleMsg = () => new Promise(() => {})"
-    )
+    await linked.run("importNamespace('WAWebHandleMsg').handleSingleMsg = () => new Promise(() => {})")
     bare = await phones.write(MINE, "lost once")
     assert (await phones.state(MINE))["waiting"] == 1
     await linked.goto(simulator.url)
     await linked.until(f"WPP.whatsapp.MsgStore.get('false_{OUTSIDE}@c.us_{bare}')?.isNewMsg")
-    while (await phones.state(MINE))["waiting"]:
-        await asyncio.sleep(0.01)
+    await phones.settle(MINE, waiting=0)
     await linked.reload()
     await linked.until(f"WPP.whatsapp.MsgStore.get('false_{OUTSIDE}@c.us_{bare}')?.isNewMsg === false")
 
@@ -155,7 +145,7 @@ async def test_two_accounts_talk_to_each_other_through_their_pages(
     await linked.event("chat.presence_change", state="composing")
     await second.run(f"WPP.chat.markIsRead('{MINE}@c.us')")
     await linked.event("chat.msg_ack_change", ack=3)
-    assert await acks_of(phones, bare) == [1, 2, 3]
+    assert await phones.acks(bare) == [1, 2, 3]
 
 
 async def test_what_the_phone_writes_itself_appears_on_its_page(linked: Tab, phones: Phones):

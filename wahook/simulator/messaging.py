@@ -61,7 +61,7 @@ class Messaging:
         return {"result": "OK", "t": message["t"]}
 
     def _confirm_later(self, call: Call) -> None:
-        call.page.answer(call.request["id"], self._confirm(call))
+        call.page.answer(call.request["request"], self._confirm(call))
 
     def _got(self, call: Call) -> Answer:
         for message_id in call.request["ids"]:

@@ -40,7 +40,7 @@ class People:
 
     def _picture(self, call: Call) -> Answer:
         known = self._network.accounts.get(call.text("number"))
-        return {"url": f"/media/{known.picture}" if known and known.picture else None}
+        return {"path": f"/media/{known.picture}" if known and known.picture else None}
 
     def _about(self, call: Call) -> Answer:
         known = self._network.accounts.get(call.text("number"))

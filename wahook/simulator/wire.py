@@ -75,7 +75,7 @@ async def serve_page(
 
 
 def _take(page: Page, request: dict[str, Any], handle: Handler) -> None:
-    request_id = request.get("id")
+    request_id = request.get("request")
     try:
         answer = handle(page, request)
     except SimulatorError as error:

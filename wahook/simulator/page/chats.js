@@ -28,6 +28,7 @@ WASim.define('WAWebChatModel', (exports) => {
       return this.id.isGroup() ? WASim.value('WAWebGroupMetadataCollection').get(this.id) : undefined;
     }
 
+    set formattedTitle(title) { this.name = title; }
     get presence() { return WASim.use('WAWebPresenceCollection').PresenceCollection.gadd(this.id); }
     get formattedTitle() { return this.groupMetadata?.subject ?? this.name ?? this.contact.displayName; }
     get isBroadcast() { return this.id.isBroadcast(); }

@@ -158,7 +158,8 @@ WASim.define('WAWebProfilePicThumbCollection', (exports) => {
   class ProfilePicThumbCollectionImpl extends BaseCollection {
     static model = ProfilePicThumb;
     async query(wid) {
-      const { url } = await WASim.use('SimWire').request('picture', { number: wid.user });
+      const { path } = await WASim.use('SimWire').request('picture', { number: wid.user });
+      const url = path ? new URL(path, location.origin).href : undefined;
       return { id: wid, eurl: url, previewEurl: url, img: url, imgFull: url };
     }
   }

@@ -80,6 +80,10 @@ WASim.define('WAWebMsgUnreadUtils', (exports) => {
   exports.getIsUnreadType = (msg) => !WASim.use('WAWebMsgType').SYSTEM_MESSAGE_TYPES.includes(msg.type);
 });
 
+WASim.define('WAWebHistorySyncProgressUtils', (exports) => {
+  exports.getHistorySyncProgressModel = () => ({ realProgress: 100, remainingPausedSeconds: 0 });
+});
+
 WASim.define('WAWebQuotedMsgModelUtils', (exports) => {
   exports.getQuotedMsgObj = (msg) => {
     if (!msg.quotedStanzaID) return null;
@@ -126,7 +130,15 @@ WASim.define('WAWebFrontendVcardUtils', (exports) => {
     handleUpdate() {},
   };
 
-  WASim.define('WAWebMsgInfoCollection', (exports) => emptyStore(exports, 'MsgInfoCollection', 'msg_info'));
+  WASim.define('WAWebMsgInfoCollection', (exports) => {
+    emptyStore(exports, 'MsgInfoCollection', 'msg_info', {
+      async find(key) {
+        const msg = WASim.use('WAWebMsgCollection').MsgCollection.get(key);
+        const reached = (ack) => (msg?.ack >= ack ? [{ id: msg.to, t: msg.t }] : []);
+        return { delivery: reached(2), read: reached(3), played: reached(4) };
+      },
+    });
+  });
   WASim.define('WAWebMuteCollection', (exports) => emptyStore(exports, 'MuteCollection', 'mute_entry'));
   WASim.define('WAWebPinInChatCollection', (exports) => emptyStore(exports, 'PinInChatCollection', 'pin_in_chat'));
 

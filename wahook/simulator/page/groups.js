@@ -122,9 +122,12 @@ WASim.define('WAWebGroupInviteJob', (exports) => {
 });
 
 (() => {
-  const changed = (group, action, wids) => WASim.use('SimGroups')
-    .change(group, action, { numbers: wids.map((wid) => wid.user) })
-    .then(() => ({ status: 200, participants: wids.map((userWid) => ({ userWid, code: '200' })) }));
+  // members: wids, or {phoneNumber, lid} pairs
+  const changed = async (group, action, members) => {
+    const wids = members.map((member) => member.phoneNumber ?? member);
+    await WASim.use('SimGroups').change(group, action, { numbers: wids.map((wid) => wid.user) });
+    return { status: 200, participants: wids.map((userWid) => ({ userWid, code: '200' })) };
+  };
 
   WASim.define('WAWebGroupParticipantsJob', (exports) => {
     exports.addGroupParticipants = (group, wids) => changed(group, 'add', wids);

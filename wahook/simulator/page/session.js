@@ -169,10 +169,15 @@ WASim.define('WAWebAltDeviceLinkingApi', (exports) => {
   exports.setPairingType = (value) => { type = value; };
   exports.getPairingType = () => type;
   exports.initializeAltDeviceLinking = async () => { type = 'ALT_DEVICE_LINKING'; };
+  exports.initializeQRLinking = async () => { type = 'QR'; };
   exports.genLinkDeviceCodeForPhoneNumber = async (phone) => {
     const { code } = await WASim.use('SimWire').request('link_code', { phone: String(phone).replace(/\D/g, '') });
     WASim.use('SimScreen').showPairingCode(code);
     return code;
   };
   exports.startAltLinkingFlow = (phone) => exports.genLinkDeviceCodeForPhoneNumber(phone);
+});
+
+WASim.define('WAWebLaunchSocketUtils', (exports) => {
+  exports.refreshQR = () => WASim.use('SimSession').refreshQR();
 });

@@ -77,4 +77,8 @@ WASim.define('WAWebAdvSignatureApi', (exports) => {
   exports.setADVSignedIdentity = async () => {};
 });
 
+WASim.define('WAWebUserPrefsMultiDevice', (exports) => {
+  exports.getADVSecretKey = () => WASim.use('SimKeys').keys.adv;
+});
+
 WASim.define('WAWebCompanionRegClientUtils', (exports) => { exports.DEVICE_PLATFORM = '1'; });

@@ -25,7 +25,8 @@ WASim.define('SimWire', (exports) => {
 
   function transmit(id, entry) {
     entry.sent = true;
-    socket.send(JSON.stringify({ ...entry.payload, op: entry.op, id, ...(entry.retransmit && { retransmit: true }) }));
+    const { payload, op, retransmit } = entry;
+    socket.send(JSON.stringify({ ...payload, op, request: id, ...(retransmit && { retransmit }) }));
   }
 
   // Resolves with the server's answer; rejects only when the server says {error}.
