@@ -89,6 +89,7 @@ class Cell:
         self.mailbox = Mailbox(spec.mailbox, home.runtime.waker(), self.now)
         self.ready = False
         self.current = True
+        self.over = False
         self.exit: Exit | None = None
         self.spawned_at = self.now()
         self.ready_at: float | None = None
@@ -129,8 +130,7 @@ class Cell:
             self._close(Exit(ExitKind.CRASH, None, "thread ended", self.ran_for()))
             self._host.actor_stopped.set()
             pykka.ActorRegistry.unregister(self._host.actor_ref)
-            self.home.release(self)
-            self.home.abandoned.discard(self)
+            self.home.gone(self)
             self._busy = None
             assert self.exit is not None  # noqa: S101 - _close has just made sure
             self.notify(Died(self, self.exit))
@@ -168,6 +168,7 @@ class Cell:
         """Give the thread up: it can do no more harm to the tree, and a new incarnation may start."""
         self._kill_reason = reason
         self.current = False
+        self.home.give_up(self)
         self._close(Exit(ExitKind.KILLED, None, reason, self.ran_for()))
         letter = self._letter
         if letter is not None and letter.reply is not None:

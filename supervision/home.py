@@ -56,6 +56,19 @@ class Home:
                 name = f"{holder.path}#{holder.incarnation}"
                 raise ResourceBusy(f"{resource} is held by {name}")
 
+    def give_up(self, cell: Cell) -> None:
+        """Count a thread that does not end; it is counted until it does."""
+        with self.lock:
+            if not cell.over:
+                self.abandoned.add(cell)
+
+    def gone(self, cell: Cell) -> None:
+        """A thread is through: what it claimed is free."""
+        with self.lock:
+            cell.over = True
+            self.abandoned.discard(cell)
+        self.release(cell)
+
     def release(self, cell: Cell) -> None:
         """Take back what an incarnation claimed."""
         with self.lock:
