@@ -1,7 +1,7 @@
 """Accounts: a number with its linked devices, its chats and what waits for a device that is not there."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -33,18 +33,34 @@ class Device:
 
 @dataclass(slots=True)
 class Chat:
-    """One conversation of one account, messages oldest first."""
+    """One conversation of one account, messages oldest first. unseen: incoming ones that nobody has read."""
 
     id: str
     messages: list[Record] = field(default_factory=list)
+    unseen: dict[str, Record] = field(default_factory=dict)
     marked_unread: bool = False
 
-    def unread(self, leaving_out: Iterable[str]) -> int:
+    def add(self, record: Record) -> None:
+        """Append a message."""
+        self.messages.append(record)
+        if not record["fromMe"]:
+            self.unseen[record["id"]] = record
+
+    def drop(self, record: Record) -> None:
+        """Forget one message, if it is here."""
+        self.messages = [known for known in self.messages if known is not record]
+        self.unseen.pop(record["id"], None)
+
+    def clear(self) -> None:
+        """Forget all messages."""
+        self.messages.clear()
+        self.unseen.clear()
+
+    def unread(self, leaving_out: Container[str]) -> int:
         """How many incoming messages nobody has read; -1 when marked so by hand."""
         if self.marked_unread:
             return -1
-        hidden = frozenset(leaving_out)
-        return sum(not m["fromMe"] and m["ack"] < 3 and m["id"] not in hidden for m in self.messages)
+        return sum(message_id not in leaving_out for message_id in self.unseen)
 
     def around(self, anchor: str, direction: str, count: int | None, media: str | None) -> list[Record]:
         """Up to count messages before or after the anchor id, oldest first, the anchor left out."""
@@ -108,5 +124,5 @@ class Account:
         if record["id"] in self.index:
             return False
         self.index[record["id"]] = record
-        self.chat(record["chat"]).messages.append(record)
+        self.chat(record["chat"]).add(record)
         return True

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -21,9 +22,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Loopback peers only under /sim; refusals as JSON {error}."""
-    if request.path.startswith("/sim/") and not _is_loopback(request.remote):
-        return web.json_response({"error": "the control API answers loopback peers only"}, status=403)
+    """Under /sim: loopback peers only, no pages of other sites; refusals as JSON {error}."""
+    if request.path.startswith("/sim/") and (reason := _refusal(request)):
+        return web.json_response({"error": reason}, status=403)
     try:
         return await handler(request)
     except SimulatorError as error:
@@ -34,8 +35,21 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         return web.json_response({"error": error.reason}, status=error.status)
 
 
+def _refusal(request: web.Request) -> str | None:
+    if not _is_loopback(request.remote):
+        return "the control API answers loopback peers only"
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        return "the control API does not answer pages of other sites"
+    return None
+
+
 def _is_loopback(remote: str | None) -> bool:
-    return remote is not None and ipaddress.ip_address(remote).is_loopback
+    if remote is None:
+        return False
+    peer = ipaddress.ip_address(remote)
+    mapped = peer.ipv4_mapped if isinstance(peer, ipaddress.IPv6Address) else None
+    return (mapped or peer).is_loopback
 
 
 async def _body(request: web.Request) -> dict[str, Any]:
@@ -92,7 +106,7 @@ class Control:
         code = text_field(body, "code", required=False)
         if (pairing is None) == (code is None):
             raise SimulatorError("give either 'code', the full QR code, or 'pairingCode'")
-        if digits in self._network.offline:
+        if self._network.is_offline(digits):
             raise ConflictError("this phone is offline")
         if code is not None:
             self._switchboard.scan(digits, code)

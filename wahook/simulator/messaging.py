@@ -73,10 +73,10 @@ class Messaging:
     def _seen(self, call: Call) -> Answer:
         chat = call.account.chat(call.text("chat"))
         chat.marked_unread = False
-        for record in chat.messages:
-            if not record["fromMe"] and record["ack"] < ACK_READ:
-                record["ack"] = ACK_READ
-                self._network.receipt(record["id"], ACK_READ, call.account.number)
+        for record in chat.unseen.values():
+            record["ack"] = ACK_READ
+            self._network.receipt(record["id"], ACK_READ, call.account.number)
+        chat.unseen.clear()
         return {}
 
     def _played(self, call: Call) -> Answer:
@@ -131,12 +131,12 @@ class Messaging:
 
     def _delete(self, call: Call) -> Answer:
         record = call.account.index.get(call.text("id"))
-        if record is not None and record in call.account.chat(record["chat"]).messages:
-            call.account.chat(record["chat"]).messages.remove(record)
+        if record is not None:
+            call.account.chat(record["chat"]).drop(record)
         return {}
 
     def _clear(self, call: Call) -> Answer:
-        call.account.chat(call.text("chat")).messages.clear()
+        call.account.chat(call.text("chat")).clear()
         return {}
 
     def _react(self, call: Call) -> Answer:

@@ -18,7 +18,7 @@ from wahook.simulator.faults import FaultBook
 from wahook.simulator.groups import Groups
 from wahook.simulator.ledger import Entry, Ledger
 from wahook.simulator.media import MediaStore
-from wahook.simulator.numbers import address, lid, number_of_lid, user
+from wahook.simulator.numbers import EVERYBODY, address, lid, number_of_lid, user
 from wahook.simulator.options import SimulatorOptions
 
 _log = structlog.get_logger(__name__)
@@ -59,6 +59,14 @@ class Network:
         if digits not in self.accounts:
             raise NotFoundError(f"no simulated phone {digits}: nobody scanned with it or wrote to it")
         return self.accounts[digits]
+
+    def is_offline(self, digits: str) -> bool:
+        """Whether the fault 'offline' has struck this number, or everybody."""
+        return digits in self.offline or EVERYBODY in self.offline
+
+    def ban_left(self, digits: str) -> float:
+        """For how many seconds this number, or everybody, is still banned; 0 or less: not at all."""
+        return max(self.banned_until.get(who, 0.0) for who in (digits, EVERYBODY)) - time.time()
 
     def is_linked(self, digits: str) -> bool:
         """Whether this number is an account with a linked device."""
@@ -166,9 +174,9 @@ class Network:
 
     def _deliver(self, sender: str, chat: str, content: Record) -> None:
         for recipient in self._recipients(sender, chat):
-            if self.is_linked(recipient):
+            if recipient in self.accounts:
                 self.hand_over(self.accounts[recipient], self._incoming(sender, recipient, chat, content))
-            else:
+            if not self.is_linked(recipient):
                 self._deliver_outside(recipient, content["id"])
 
     def _recipients(self, sender: str, chat: str) -> list[str]:

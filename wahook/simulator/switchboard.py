@@ -16,6 +16,7 @@ from wahook.simulator.pairing import PairingDesk
 from wahook.simulator.wire import Answer, Page
 
 _log = structlog.get_logger(__name__)
+OFFLINE_HANG_UP = 0.02  # seconds until a connection that would not come about is closed
 
 
 class Switchboard:
@@ -35,10 +36,14 @@ class Switchboard:
         parts = request["keys"]
         page.keys = ",".join((parts["static"], parts["identity"], parts["secret"]))
         credentials = request.get("device")
+        digits = str(credentials["number"]) if credentials else EVERYBODY
+        if self._network.is_offline(digits):
+            asyncio.get_running_loop().call_later(OFFLINE_HANG_UP, page.hang_up)
+            return None
         if not credentials:
             self._rotate(page, 0)
             return {"kind": "unpaired"}
-        return self._login(page, credentials)
+        return self._login(page, digits, credentials)
 
     def left(self, page: Page) -> None:
         """The connection is over."""
@@ -57,12 +62,8 @@ class Switchboard:
         page.settled = True
         page.push("offline_done")
 
-    def _login(self, page: Page, credentials: dict[str, Any]) -> Answer:
-        digits = str(credentials.get("number"))
-        if digits in self._network.offline:
-            asyncio.get_running_loop().call_later(0.02, page.hang_up)
-            return None
-        wait = self._network.banned_until.get(digits, 0.0) - time.time()
+    def _login(self, page: Page, digits: str, credentials: dict[str, Any]) -> Answer:
+        wait = self._network.ban_left(digits)
         if wait > 0:
             return {"kind": "banned", "seconds": round(wait, 1)}
         device = self._network.device(credentials)

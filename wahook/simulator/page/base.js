@@ -203,10 +203,11 @@ WASim.defineDefault('WAWebCollection', () => {
         return known;
       }
       const model = this.isModel(value) ? value : new this.modelClass(value);
+      const last = this._models.at(-1);
       this._models.push(model);
       this._index.set(String(model.id), model);
       model.collections.add(this);
-      this._sortQuietly();
+      if (last && this.constructor.comparator?.(last, model) > 0) this._sortQuietly();
       if (!silent) this.trigger('add', model, this, {});
       return model;
     }

@@ -120,6 +120,7 @@ WASim.define('WAWebChatGetters', (exports) => {
 
 WASim.define('WAWebUpdateUnreadChatAction', (exports) => {
   exports.sendSeen = async ({ chat }) => {
+    if (chat.unreadCount === 0 && !chat.markedUnread) return;
     const unread = chat.msgs.filter((msg) => !msg.id.fromMe && msg.ack < 3);
     for (const msg of unread) msg.ack = 3;
     chat.set({ unreadCount: 0, markedUnread: false });

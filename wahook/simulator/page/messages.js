@@ -117,6 +117,8 @@ WASim.define('SimMessages', (exports) => {
     chat.msgs.add(msg);
     if (!(chat.t > msg.t)) chat.set({ t: msg.t, lastReceivedKey: msg.id });
     if (raw.isNewMsg && !raw.id.fromMe) chat.unreadCount = Math.max(chat.unreadCount, 0) + 1;
+    const { ChatCollection } = WASim.use('WAWebChatCollection');
+    if (ChatCollection.head() !== chat) ChatCollection.sort();
     msgs().add(msg);
     return msg;
   };
@@ -147,9 +149,11 @@ WASim.define('WAWebHandleMsg', (exports) => {
 // Receipts: each kind has its own module, and each its own function object.
 (() => {
   const apply = ({ externalIds, from, ack }) => {
+    const chat = WASim.use('WAWebChatCollection').ChatCollection.get(from);
     for (const id of externalIds) {
-      const chat = WASim.use('WAWebChatCollection').ChatCollection.get(from);
-      chat?.msgs.findFirst((msg) => msg.id.fromMe && msg.id.id === id)?.updateAck(ack);
+      const msg = chat?.msgs.get(`true_${from}_${id}`) // in groups the key has a participant too
+        ?? chat?.msgs.findFirst(({ id: key }) => key.fromMe && key.id === id);
+      msg?.updateAck(ack);
     }
   };
   WASim.define('WAWebHandleChatSimpleReceipt', (exports) => {
