@@ -96,7 +96,9 @@ async def start(script: str, simulator: Simulator, profile: Path) -> Client:
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("script", CLIENTS)
-async def test_the_client_links_sends_and_receives_and_finds_its_login_again(script, simulator, tmp_path):
+async def test_the_client_links_sends_text_and_image_receives_and_finds_its_login_again(
+    script, simulator, tmp_path
+):
     async with aiohttp.ClientSession(simulator.url) as http:
         client = await start(script, simulator, tmp_path)
         try:
@@ -104,12 +106,13 @@ async def test_the_client_links_sends_and_receives_and_finds_its_login_again(scr
             async with http.post(f"/sim/phones/{MINE}/scan", json={"code": code}) as answer:
                 assert answer.status == 200, await answer.text()
             assert MINE in await client.next("linked")
-            key = await client.next("sent")
+            keys = [await client.next("sent"), await client.next("image")]
             await client.next("ack", ack=2)
             async with http.get("/sim/ledger") as answer:
-                (entry,) = await answer.json()
-            assert (entry["body"], entry["to"], entry["count"]) == (CLIENTS[script], OUTSIDE, 1)
-            assert entry["id"] in key
+                text, image = await answer.json()
+            assert (text["body"], text["to"], text["count"]) == (CLIENTS[script], OUTSIDE, 1)
+            assert (image["type"], image["body"], image["count"]) == ("image", "A dot", 1)
+            assert [entry["id"] for entry in (text, image)] == [key.split("_")[2] for key in keys]
             body = {"from": OUTSIDE, "text": "to the client"}
             async with http.post(f"/sim/phones/{MINE}/messages", json=body) as answer:
                 assert answer.status == 201

@@ -5,6 +5,9 @@
 const wppconnect = require('@wppconnect-team/wppconnect');
 
 const [chromium, port, profile, sendTo] = process.argv.slice(2);
+const PNG = 'data:image/png;base64,'
+  + 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk'
+  + '+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 const tell = (event, value) => process.stdout.write(`${JSON.stringify({ event, value })}\n`);
 
 async function main() {
@@ -21,7 +24,9 @@ async function main() {
     puppeteerOptions: {
       executablePath: chromium,
       userDataDir: profile,
-      args: ['--no-sandbox', `--host-resolver-rules=MAP web.whatsapp.com 127.0.0.1:${port}`, '--ignore-certificate-errors'],
+      args: [
+        '--no-sandbox', `--host-resolver-rules=MAP web.whatsapp.com 127.0.0.1:${port}`, '--ignore-certificate-errors',
+      ],
     },
   });
   tell('linked', await client.getWid());
@@ -29,6 +34,8 @@ async function main() {
   client.onMessage((message) => tell('received', { body: message.body, from: message.from }));
   const sent = await client.sendText(`${sendTo}@c.us`, 'from wppconnect');
   tell('sent', sent.id);
+  const image = await client.sendImageFromBase64(`${sendTo}@c.us`, PNG, 'dot.png', 'A dot');
+  tell('image', image.id);
 }
 
 main().catch((error) => { tell('error', String(error && error.stack)); process.exit(1); });

@@ -2,9 +2,11 @@
 // usage: node wwebjs.js CHROMIUM TLS_PORT PROFILE SEND_TO
 'use strict';
 
-const { Client, LocalAuth } = require('whatsapp-web.js');
+const { Client, LocalAuth, MessageMedia } = require('whatsapp-web.js');
 
 const [chromium, port, profile, sendTo] = process.argv.slice(2);
+const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk'
+  + '+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 const tell = (event, value) => process.stdout.write(`${JSON.stringify({ event, value })}\n`);
 
 const client = new Client({
@@ -12,16 +14,22 @@ const client = new Client({
   webVersionCache: { type: 'none' },
   puppeteer: {
     executablePath: chromium,
-    args: ['--no-sandbox', `--host-resolver-rules=MAP web.whatsapp.com 127.0.0.1:${port}`, '--ignore-certificate-errors'],
+    args: [
+      '--no-sandbox', `--host-resolver-rules=MAP web.whatsapp.com 127.0.0.1:${port}`, '--ignore-certificate-errors',
+    ],
   },
 });
 
 client.on('qr', (code) => tell('qr', code));
 client.on('message', ({ body, from }) => tell('received', { body, from }));
 client.on('message_ack', ({ id }, ack) => tell('ack', { ack, id: id._serialized }));
+process.on('unhandledRejection', (error) => tell('error', String(error && error.stack)));
 client.on('ready', async () => {
   tell('linked', client.info.wid._serialized);
   const sent = await client.sendMessage(`${sendTo}@c.us`, 'from whatsapp-web.js');
   tell('sent', sent.id._serialized);
+  const dot = new MessageMedia('image/png', PNG, 'dot.png');
+  const image = await client.sendMessage(`${sendTo}@c.us`, dot, { caption: 'A dot' });
+  tell('image', image.id._serialized);
 });
 client.initialize().catch((error) => { tell('error', String(error && error.stack)); process.exit(1); });
