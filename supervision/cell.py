@@ -95,6 +95,7 @@ class Cell:
         self.ready_at: float | None = None
         self.last_handled_at: float | None = None
         self.thread: ActorThread | None = None
+        self.thread_text: str | None = None
         self._busy: tuple[str, float] | None = None
         self._letter: Letter | None = None
         self._kill_reason: str | None = None

@@ -51,7 +51,7 @@ class LastExit:
 class Facts:
     """A child at one moment; replaced whole at each transition, so any thread may read it.
 
-    Monotonic seconds: `restarts_at`, `due`. `due` is 0 when nothing is pending.
+    Monotonic seconds: `up_since`, `restarts_at`, `due`; `due` is 0 when nothing is pending.
     """
 
     state: State
@@ -62,6 +62,7 @@ class Facts:
     wanted: bool
     wanted_by: str
     ready_at: datetime | None
+    up_since: float
     failures: int
     restarts: int
     restarts_at: tuple[float, ...]
@@ -117,6 +118,8 @@ class Child:
         self.rung_timer: Timer | None = None
         self.spell_timer: Timer | None = None
         self.ready_at: datetime | None = None
+        self.up_since = 0.0
+        self.drawn: tuple[Facts, object, str] | None = None
         self.by = ""
         self.reason = ""
         self.facts = self._facts(State.STOPPED, home.runtime.clock.now())
@@ -178,6 +181,7 @@ class Child:
             wanted=self.wanted,
             wanted_by=self.wanted_by,
             ready_at=self.ready_at if self.up else None,
+            up_since=self.up_since if self.up else 0.0,
             failures=self.failures,
             restarts=self.restarts,
             restarts_at=tuple(self.restarts_at),
@@ -187,6 +191,12 @@ class Child:
             due_at=clock.now() + timedelta(seconds=pending - clock.monotonic()) if pending else None,
             abandoned=len(self.abandoned),
         )
+
+    def came_up(self) -> None:
+        """The start handshake is done."""
+        self.up = True
+        self.ready_at = self.home.runtime.clock.now()
+        self.up_since = self.home.runtime.clock.monotonic()
 
     def cancel_timers(self) -> None:
         """Forget what was to happen to the last incarnation."""

@@ -1,9 +1,8 @@
-"""A dump as JSON, text and HTML. All three say the same; text and HTML are drawn from the JSON data."""
+"""A dump as text and HTML, drawn from its JSON data."""
 
 from __future__ import annotations
 
 import html
-import json
 from typing import Any
 
 Tree = dict[str, Any]
@@ -18,11 +17,6 @@ MARKS = {
     "failed": "✖",
     "wedged": "▲",
 }
-
-
-def to_json(dump: Tree, indent: int | None = None) -> str:
-    """The dump as JSON text."""
-    return json.dumps(dump, ensure_ascii=False, indent=indent, separators=None if indent else (",", ":"))
 
 
 def to_text(dump: Tree) -> str:

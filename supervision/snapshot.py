@@ -1,22 +1,23 @@
 """A dump of the tree, made from what is published: no actor is ever asked, so none can delay it.
 
-`collect` gives plain JSON-ready dictionaries (the schema is in docs/supervision.md); `render` makes JSON,
-text and HTML of them. All durations are seconds, all times ISO 8601 in UTC.
+The JSON text is made first (its schema is in docs/supervision.md); data, text and HTML are drawn from it.
+All durations are seconds, all times ISO 8601 in UTC.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from supervision import render
-from supervision.child import State
+from supervision.child import URGENCY, State
 from supervision.home import normal
 from supervision.masking import masked
 from supervision.nest import SupervisorCell
-from supervision.nodes import Look, node
+from supervision.nodes import Look, draw, stamp
 
 if TYPE_CHECKING:
     from supervision.child import Child
@@ -42,118 +43,38 @@ class Filter:
         return self.depth is not None or bool(self.states)
 
 
-def collect(system: System, wanted: Filter) -> Tree:
-    """The envelope and the tree."""
-    began = system.runtime.clock.monotonic()
-    look = Look(system)
-    totals: Counter[str] = Counter()
-    tree = _walk(system.root, look, wanted, totals, 0)
-    now = look.now
-    process = {
-        **look.probe.process(),
-        **system.info,
-        "started_at": stamp(system.started_at),
-        "uptime_s": round((now - system.started_at).total_seconds(), 3),
-        "abandoned_threads": len(system.home.abandoned),
-    }
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "version": system.version,
-        "name": system.name,
-        "generated_at": stamp(now),
-        "collected_in_ms": round((system.runtime.clock.monotonic() - began) * 1000, 3),
-        "complete": not wanted.hides,
-        "process": process,
-        "totals": {state.value: totals.get(state.value, 0) for state in State},
-        "tree": tree,
-        "recent": [transition(entry) for entry in system.transitions[-50:]],
-    }
-
-
-def _walk(child: Child, look: Look, wanted: Filter, totals: Counter[str], level: int) -> Tree | None:
-    """A node with its shown descendants; None when the filter hides it. Everything is counted."""
-    shown = node(child, look)
-    totals[shown["state"]] += 1
-    cell = child.facts.cell
-    if isinstance(cell, SupervisorCell):
-        _fuse(shown, cell, look)
-        below = [
-            found
-            for each in list(cell.supervisor.children.values())
-            if (found := _walk(each, look, wanted, totals, level + 1)) is not None
-        ]
-        if wanted.order == "urgency":
-            below.sort(key=lambda each: each["worst"])
-        shown["worst"] = min([shown["worst"], *(each["worst"] for each in below)])
-        shown["children"] = below
-    if wanted.depth is not None and level > wanted.depth:
-        return None
-    if wanted.states and shown["state"] not in wanted.states and not shown.get("children") and level:
-        return None
-    return shown
-
-
-def _fuse(shown: Tree, cell: SupervisorCell, look: Look) -> None:
-    supervisor = cell.supervisor
-    spec = supervisor.spec
-    now = look.monotonic
-    shown["intensity"] = {
-        "used": sum(at >= now - spec.period for at in supervisor.recent),
-        "max": spec.intensity,
-        "period_s": spec.period,
-    }
-    if supervisor.guard is not None:
-        fuse, until = supervisor.guard.fuse, supervisor.guard.paused_until(now)
-        shown["storm_fuse"] = {
-            "max": fuse.max,
-            "period_s": fuse.period,
-            "used": supervisor.guard.used(now),
-            "tripped_until": stamp(look.at(until)) if until else None,
-        }
-
-
-def transition(entry: Transition) -> Tree:
-    """One transition as JSON-ready data."""
-    return {
-        "seq": entry.seq,
-        "at": stamp(entry.at),
-        "path": entry.path,
-        "incarnation": entry.incarnation,
-        "from": entry.before,
-        "to": entry.after,
-        "reason": masked(entry.reason),
-        "by": entry.by,
-    }
-
-
-def stamp(at: datetime | None) -> str | None:
-    """ISO 8601 in UTC, to the millisecond."""
-    return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A dump and its renderings. `data` is the JSON-ready form."""
+    """A dump and its renderings; immutable."""
 
-    data: Tree
+    def __init__(self, envelope: Tree, tree: str) -> None:
+        self._envelope = envelope
+        self._tree = tree
 
     @property
     def version(self) -> int:
         """The system's change counter when it was made."""
-        return int(self.data["version"])
+        return int(self._envelope["version"])
 
     @property
     def etag(self) -> str:
         """For HTTP: changes with every transition (not with ages, depths and other flowing values)."""
-        return f'"{self.data["process"]["started_at"]}-{self.version}"'
+        return f'"{self._envelope["process"]["started_at"]}-{self.version}"'
+
+    @cached_property
+    def data(self) -> Tree:
+        """The dump as plain dictionaries."""
+        return {**self._envelope, "tree": json.loads(self._tree)}
 
     def to_dict(self) -> Tree:
-        """JSON-ready data."""
+        """Same as `data`."""
         return self.data
 
     def to_json(self, indent: int | None = None) -> str:
         """JSON text."""
-        return render.to_json(self.data, indent)
+        if indent is not None:
+            return json.dumps(self.data, ensure_ascii=False, indent=indent)
+        head = json.dumps(self._envelope, ensure_ascii=False, separators=(",", ":"))
+        return f'{head[:-1]},"tree":{self._tree}}}'
 
     def to_text(self) -> str:
         """A tree for a terminal."""
@@ -172,3 +93,99 @@ class Snapshot:
                 return dict(node)
             queue.extend(node.get("children", []) if node is not None else [])
         return None
+
+
+def collect(system: System, wanted: Filter) -> Snapshot:
+    """Look at the whole tree now."""
+    began = system.runtime.clock.monotonic()
+    walk = _Walk(Look(system), wanted)
+    found = walk.visit(system.root, 0)
+    now = walk.look.now
+    process = {
+        **walk.look.probe.process(),
+        **system.info,
+        "started_at": stamp(system.started_at),
+        "uptime_s": round((now - system.started_at).total_seconds(), 3),
+        "abandoned_threads": len(system.home.abandoned),
+    }
+    envelope = {
+        "schema_version": SCHEMA_VERSION,
+        "version": system.version,
+        "name": system.name,
+        "generated_at": stamp(now),
+        "collected_in_ms": round((system.runtime.clock.monotonic() - began) * 1000, 3),
+        "complete": not wanted.hides,
+        "process": process,
+        "totals": {state.value: walk.totals.get(state, 0) for state in State},
+        "recent": [transition(entry) for entry in system.transitions[-50:]],
+    }
+    return Snapshot(envelope, found[1] if found is not None else "null")
+
+
+class _Walk:
+    """Visits every node, so that all are counted, and draws those that the filter lets through."""
+
+    def __init__(self, look: Look, wanted: Filter) -> None:
+        self.look = look
+        self.wanted = wanted
+        self.totals: Counter[State] = Counter()
+
+    def visit(self, child: Child, level: int) -> tuple[int, str] | None:
+        """The rank of the worst state in the subtree and its JSON; None when it is hidden."""
+        text, state = draw(child, self.look)
+        self.totals[state] += 1
+        worst = URGENCY[state]
+        below: list[tuple[int, str]] = []
+        cell = child.facts.cell
+        supervisor = isinstance(cell, SupervisorCell)
+        if isinstance(cell, SupervisorCell):
+            children = list(cell.supervisor.children.values())
+            below = [found for each in children if (found := self.visit(each, level + 1)) is not None]
+            if self.wanted.order == "urgency":
+                below.sort(key=lambda found: found[0])
+            worst = min([worst, *(rank for rank, _ in below)])
+            inner = ",".join(part for _, part in below)
+            text = f'{text},{_fuses(cell, self.look)},"children":[{inner}]'
+        if self._hidden(state, level, parent_of_shown=supervisor and bool(below)):
+            return None
+        return worst, f'{{{text},"worst":{worst}}}'
+
+    def _hidden(self, state: State, level: int, *, parent_of_shown: bool) -> bool:
+        if self.wanted.depth is not None and level > self.wanted.depth:
+            return True
+        return bool(self.wanted.states) and state.value not in self.wanted.states and level > 0 and not parent_of_shown
+
+
+def _fuses(cell: SupervisorCell, look: Look) -> str:
+    supervisor, now = cell.supervisor, look.monotonic
+    spec = supervisor.spec
+    shown: Tree = {
+        "intensity": {
+            "used": sum(at >= now - spec.period for at in supervisor.recent),
+            "max": spec.intensity,
+            "period_s": spec.period,
+        }
+    }
+    if supervisor.guard is not None:
+        fuse, until = supervisor.guard.fuse, supervisor.guard.paused_until(now)
+        shown["storm_fuse"] = {
+            "max": fuse.max,
+            "period_s": fuse.period,
+            "used": supervisor.guard.used(now),
+            "tripped_until": look.at(until) if until else None,
+        }
+    return json.dumps(shown, separators=(",", ":"))[1:-1]
+
+
+def transition(entry: Transition) -> Tree:
+    """One transition as JSON-ready data."""
+    return {
+        "seq": entry.seq,
+        "at": stamp(entry.at),
+        "path": entry.path,
+        "incarnation": entry.incarnation,
+        "from": entry.before,
+        "to": entry.after,
+        "reason": masked(entry.reason),
+        "by": entry.by,
+    }

@@ -130,8 +130,7 @@ class System:
         """On the root's own thread."""
         match signal:
             case Ready():
-                self.root.up = True
-                self.root.ready_at = self.runtime.clock.now()
+                self.root.came_up()
                 self.root.publish("started")
                 self._up.settle(None)
             case Died(exit=exit_):
@@ -169,7 +168,7 @@ class System:
 
         `depth`: levels below the root. `states`: only nodes in these states, and what leads to them.
         """
-        return Snapshot(collect(self, Filter(depth, frozenset(states), order)))
+        return collect(self, Filter(depth, frozenset(states), order))
 
     def _watched(self) -> dict[str, tuple[int, ...]]:
         """The processes that actors have named, by path."""

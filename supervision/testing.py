@@ -169,7 +169,7 @@ class VirtualTree:
 
     def gate(self, path: str = "") -> Gate:
         """A new gate, opened at the latest when the tree closes."""
-        gate = Gate()
+        gate = Gate(self.runtime)
         self._gates.append((path, gate))
         return gate
 

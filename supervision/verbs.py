@@ -87,6 +87,7 @@ class Verbs:
         child = self._sup.children.get(verb.id)
         if child is None:
             raise NotFound(self._path(verb.id))
+        self._sup.touch(child)
         return child
 
     def _which(self) -> list[ChildInfo]:

@@ -14,6 +14,7 @@ import random
 import sys
 import threading
 import traceback
+from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -91,8 +92,8 @@ class StepThread(ActorThread):
     def __init__(self, name: str, system: object, run: Callable[[], None], runtime: VirtualRuntime) -> None:
         super().__init__(name, system, self._in_turn)
         self.turn = Turn.READY
-        self.ready_since = next(runtime.sequence)
         self.may_go: Callable[[], bool] = lambda: True
+        self.queued = False
         self._go = threading.Semaphore(0)
         self._body = run
         self._runtime = runtime
@@ -114,6 +115,8 @@ class StepThread(ActorThread):
         """On the thread: give the turn back until `may_go`."""
         self.may_go = may_go
         self.turn = Turn.WAITING
+        if may_go():
+            self._runtime.queue(self)
         self._runtime.back.release()
         self._go.acquire()
 
@@ -128,8 +131,8 @@ class StepWaker:
 
     def wake(self) -> None:
         self._tokens += 1
-        if self._owner is not None and self._tokens == 1:
-            self._owner.ready_since = next(self._runtime.sequence)
+        if self._owner is not None:
+            self._runtime.queue(self._owner)
 
     def wait(self) -> None:
         thread = threading.current_thread()
@@ -137,24 +140,27 @@ class StepWaker:
         self._owner = thread
         thread.park(lambda: self._tokens > 0)
         self._tokens -= 1
-        if self._tokens:
-            thread.ready_since = next(self._runtime.sequence)
 
 
 class Gate:
     """Where a lock-step actor can block, as it would on a socket, until somebody opens."""
 
-    def __init__(self) -> None:
+    def __init__(self, runtime: VirtualRuntime) -> None:
         self.opened = False
+        self._runtime = runtime
+        self._blocked: list[StepThread] = []
 
     def open(self) -> None:
         """Let the blocked actor go on."""
         self.opened = True
+        for thread in self._blocked:
+            self._runtime.queue(thread)
 
     def wait(self) -> None:
         """On an actor's thread of a virtual tree: block until opened."""
         thread = threading.current_thread()
         assert isinstance(thread, StepThread)  # noqa: S101 - a Gate is for virtual trees only
+        self._blocked.append(thread)
         thread.park(lambda: self.opened)
 
 
@@ -191,7 +197,7 @@ class VirtualRuntime:
         self.scheduler: Scheduler = self.virtual_scheduler
         self.rng = random.Random(seed)
         self.probe: Probe = FixedProbe()
-        self.sequence = itertools.count()
+        self._ready: deque[StepThread] = deque()
         self.back = threading.Semaphore(0)
         self.threads: list[StepThread] = []
         self._order = random.Random(seed) if shuffle else None
@@ -202,8 +208,15 @@ class VirtualRuntime:
     def spawn(self, name: str, system: object, run: Callable[[], None]) -> ActorThread:
         thread = StepThread(name, system, run, self)
         self.threads.append(thread)
+        self.queue(thread)
         thread.start()
         return thread
+
+    def queue(self, thread: StepThread) -> None:
+        """It may have something to do: its turn will come."""
+        if not thread.queued:
+            thread.queued = True
+            self._ready.append(thread)
 
     def aside(self, name: str, call: Callable[[], None]) -> None:
         call()
@@ -219,15 +232,23 @@ class VirtualRuntime:
 
     def step(self) -> bool:
         """Let one actor handle one letter. False when none can."""
-        self.threads = [thread for thread in self.threads if thread.turn is not Turn.DONE]
-        able = [t for t in self.threads if t.turn is Turn.READY or (t.turn is Turn.WAITING and t.may_go())]
-        if not able:
+        chosen = self._next()
+        if chosen is None:
             return False
-        chosen = self._order.choice(able) if self._order else min(able, key=lambda t: t.ready_since)
         chosen.grant()
         if not self.back.acquire(timeout=_REAL_LIMIT):
             raise RuntimeError(f"{chosen.name} blocks in real time at\n{_stack(chosen)}")
         return True
+
+    def _next(self) -> StepThread | None:
+        while self._ready:
+            if self._order is not None:
+                self._ready.rotate(-self._order.randrange(len(self._ready)))
+            thread = self._ready.popleft()
+            thread.queued = False
+            if thread.turn is Turn.READY or (thread.turn is Turn.WAITING and thread.may_go()):
+                return thread
+        return None
 
     def settle(self) -> None:
         """Step until nothing can happen before time moves."""
@@ -253,7 +274,8 @@ class VirtualRuntime:
 
     def blocked(self) -> list[str]:
         """The threads that have not ended, by name."""
-        return [thread.name for thread in self.threads if thread.turn is not Turn.DONE]
+        self.threads = [thread for thread in self.threads if thread.turn is not Turn.DONE]
+        return [thread.name for thread in self.threads]
 
 
 def _stack(thread: threading.Thread) -> str:

@@ -129,7 +129,7 @@ class Model:
 
     def advance(self, seconds):
         target = self.now + seconds
-        while True:
+        while not self.dead:
             events = [(k.due, k) for k in self.kids if k.due is not None]
             events += [(k.spell, k) for k in self.kids if k.spell is not None]
             at, kid = min(events, key=lambda e: e[0], default=(None, None))
