@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from supervision.handle import Handle
     from supervision.home import Home
     from supervision.specs import ChildSpec
+    from supervision.roster import Roster
     from supervision.storm import StormGuard
 
 _log = logging.getLogger("supervision")
@@ -84,7 +85,7 @@ class SupervisorCell(Cell):
         """The children are down already."""
 
 
-def make_cell(supervisor: Supervisor, child: Child) -> Cell:
+def make_cell(supervisor: Roster, child: Child) -> Cell:
     """A new incarnation for a child."""
     home, spec, handle = supervisor.home, child.spec, child.handle
     if spec.is_supervisor:

@@ -23,7 +23,7 @@ from supervision.specs import ChildType
 if TYPE_CHECKING:
     from supervision.child import Child
     from supervision.handle import Handle
-    from supervision.supervisor import Supervisor
+    from supervision.roster import Roster
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class ChildCounts:
 class Verbs:
     """Carries the verbs out on the supervisor's thread; a refusal settles the answer with an AdminError."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
+    def __init__(self, supervisor: Roster) -> None:
         self._sup = supervisor
 
     def do(self, verb: Verb) -> None:

@@ -241,7 +241,7 @@ def test_a_defect_in_the_supervisor_itself_leaves_no_orphans(make):
     system, started, _ = make(victim(), restart=Restart.PERMANENT)
     handle = started.result(5)
     cell = system.handle("pool").cell
-    cell.supervisor._reconcile = None
+    cell.supervisor.reconcile = None
     cell.mailbox.put_control(object())
     wait_for(lambda: system.handle("pool").incarnation == 2)
     wait_for(lambda: not handle.alive)

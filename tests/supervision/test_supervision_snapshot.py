@@ -219,8 +219,8 @@ def test_a_dump_is_quick_while_actors_and_supervisors_are_stuck():
         while not all(system.handle(f"s/w{n}").stamp().busy_for > 0.01 for n in range(20)):
             time.sleep(0.001)
         supervisor = system.handle("s").cell.supervisor
-        plain = supervisor._reconcile
-        supervisor._reconcile = lambda: gate.wait(30) and plain()
+        plain = supervisor.reconcile
+        supervisor.reconcile = lambda: gate.wait(30) and plain()
         system.which_children("s")
         began = time.monotonic()
         snapshot = system.snapshot()
