@@ -128,6 +128,19 @@ def state(name: str) -> str:
     return f"require('WAWebSocketModel').Socket.state === '{name}'"
 
 
+def send_plainly(text: str, to: str) -> str:
+    """The JavaScript that sends a text on a page without wa-js."""
+    return (
+        f"require('WAWebFindChatAction').findOrCreateLatestChat('{to}@c.us').then(({{ chat }}) => "
+        f"require('WAWebSendTextMsgChatAction').sendTextMsgToChat(chat, {text!r}))"
+    )
+
+
+def message_here(key: str) -> str:
+    """The JavaScript that gives the message model of a key, with or without wa-js."""
+    return f"require('WAWebMsgCollection').MsgCollection.get('{key}')"
+
+
 @pytest.fixture
 async def plain(simulator: Simulator, devtools: DevTools, phones: Phones) -> Tab:
     """A linked page without wa-js, which is there a second sooner."""

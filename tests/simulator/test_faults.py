@@ -5,7 +5,17 @@ import time
 
 import pytest
 
-from .conftest import MINE, OUTSIDE, PLAIN_READY, READY, Phones, eventually, state
+from .conftest import (
+    MINE,
+    OUTSIDE,
+    PLAIN_READY,
+    READY,
+    Phones,
+    eventually,
+    message_here,
+    send_plainly,
+    state,
+)
 from .devtools import DevTools, Tab
 from .test_messages import send
 
@@ -82,6 +92,25 @@ async def test_a_slow_ack_is_late_and_a_lost_one_never_comes_but_both_reached_th
         ("lost", 1),
         ("after", 1),
     ]
+
+
+async def test_a_message_whose_ack_was_lost_is_repeated_by_the_next_page_load(plain: Tab, phones: Phones):
+    await phones.post(MINE, "faults", kind="lost_ack")
+    await plain.run(f"({send_plainly('lost', OUTSIDE)}, 1)")
+    entry = None
+
+    async def sent() -> bool:
+        nonlocal entry
+        entry = next(iter(await phones.ledger()), None)
+        return entry is not None
+
+    await eventually(sent)
+    key = f"true_{OUTSIDE}@c.us_{entry['id']}"
+    assert await plain.run(f"{message_here(key)}.ack") == 0
+    await plain.reload()
+    await plain.until(f"{message_here(key)}.ack === 2")
+    (entry,) = await phones.ledger()
+    assert (entry["count"], entry["resent"]) == (1, 1)
 
 
 async def test_a_refused_send_resolves_with_its_result_or_rejects_and_never_reaches_the_wire(

@@ -4,7 +4,19 @@ import pytest
 
 from wahook.simulator import start_simulator
 
-from .conftest import MINE, OTHER, OUTSIDE, READY, Phones, eventually, link, state
+from .conftest import (
+    MINE,
+    OTHER,
+    OUTSIDE,
+    PLAIN_READY,
+    READY,
+    Phones,
+    eventually,
+    link,
+    message_here,
+    send_plainly,
+    state,
+)
 from .devtools import DevTools, Tab
 
 
@@ -46,10 +58,11 @@ async def test_a_text_reaches_the_wire_once_and_its_acks_come_in_order(linked: T
 
 
 @pytest.mark.parametrize("options", [{"read_after": 0.05}])
-async def test_phones_outside_read_by_themselves_when_configured(linked: Tab, phones: Phones):
-    bare = (await linked.run(send("hello")))["id"].split("_")[2]
-    await linked.event("chat.msg_ack_change", ack=3)
-    assert await phones.acks(bare) == [1, 2, 3]
+async def test_phones_outside_read_by_themselves_when_configured(plain: Tab, phones: Phones):
+    await plain.run(send_plainly("hello", OUTSIDE))
+    (entry,) = await phones.ledger()
+    await plain.until(f"{message_here(f'true_{OUTSIDE}@c.us_' + entry['id'])}.ack === 3")
+    assert await phones.acks(entry["id"]) == [1, 2, 3]
 
 
 async def test_a_given_message_id_is_kept_and_sending_it_twice_is_seen_in_the_ledger(
@@ -88,31 +101,30 @@ async def test_an_incoming_text_becomes_a_new_message_with_its_chat_contact_and_
 
 
 async def test_messages_wait_for_a_page_that_is_away_and_come_in_order_once(
-    linked: Tab, simulator, phones: Phones
+    plain: Tab, simulator, phones: Phones
 ):
-    await linked.goto("about:blank")
+    await plain.goto("about:blank")
     await phones.settle(MINE, connected=False)
     ids = [await phones.write(MINE, f"text {number}") for number in range(5)]
     assert (await phones.state(MINE))["waiting"] == 5
-    linked.events.clear()
-    await linked.goto(simulator.url)
-    await linked.until(f"{READY} && WPP.chat.get('{OUTSIDE}@c.us')?.msgs.length === 5")
-    there = await linked.run(f"WPP.chat.get('{OUTSIDE}@c.us').msgs.map((msg) => msg.id.id)")
-    assert there == ids
+    await plain.goto(simulator.url)
+    there = f"require('WAWebChatCollection').ChatCollection.get('{OUTSIDE}@c.us')?.msgs"
+    await plain.until(f"{PLAIN_READY} && {there}.length === 5")
+    assert await plain.run(f"{there}.map((msg) => msg.id.id)") == ids
     await phones.settle(MINE, waiting=0)
 
 
 async def test_a_message_that_a_killed_page_had_not_confirmed_comes_again(
-    linked: Tab, simulator, phones: Phones
+    plain: Tab, simulator, phones: Phones
 ):
-    await linked.run("importNamespace('WAWebHandleMsg').handleSingleMsg = () => new Promise(() => {})")
-    bare = await phones.write(MINE, "lost once")
+    await plain.run("importNamespace('WAWebHandleMsg').handleSingleMsg = () => new Promise(() => {})")
+    key = f"false_{OUTSIDE}@c.us_{await phones.write(MINE, 'lost once')}"
     assert (await phones.state(MINE))["waiting"] == 1
-    await linked.goto(simulator.url)
-    await linked.until(f"WPP.whatsapp.MsgStore.get('false_{OUTSIDE}@c.us_{bare}')?.isNewMsg")
+    await plain.goto(simulator.url)
+    await plain.until(f"{message_here(key)}?.isNewMsg")
     await phones.settle(MINE, waiting=0)
-    await linked.reload()
-    await linked.until(f"WPP.whatsapp.MsgStore.get('false_{OUTSIDE}@c.us_{bare}')?.isNewMsg === false")
+    await plain.reload()
+    await plain.until(f"{message_here(key)}?.isNewMsg === false")
 
 
 async def test_history_is_there_after_a_restart_and_older_messages_can_be_asked_for(

@@ -102,6 +102,7 @@ class Account:
     chats: dict[str, Chat] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)  # number -> push name, as seen in messages
     index: dict[str, Record] = field(default_factory=dict)
+    unacknowledged: set[str] = field(default_factory=set)  # own messages whose sender had no answer
     last_device: int = 0
 
     def link(self) -> Device:

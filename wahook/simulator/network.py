@@ -128,11 +128,23 @@ class Network:
     def accept_ack(self, sender: str, message_id: str) -> None:
         """The sender is told 'on the server' (ack 1) now; what its recipients have answered follows."""
         self.ledger.acknowledge(message_id, ACK_SERVER, time.time())
-        record = self.accounts[sender].index.get(message_id) if sender in self.accounts else None
-        if record is not None:
+        account = self.accounts.get(sender)
+        if account is not None and message_id in account.index:
+            record = account.index[message_id]
             record["ack"] = max(record["ack"], ACK_SERVER)
+            account.unacknowledged.discard(message_id)
         for level, reader in self._early.pop(message_id, []):
             self.later(0, functools.partial(self.receipt, message_id, level, reader))
+
+    def repeat_unanswered(self, account: Account) -> list[Record]:
+        """What a page does at its start with own messages that had no answer: send them again, get one."""
+        unanswered = sorted(account.unacknowledged)
+        for message_id in unanswered:
+            entry = self.ledger.get(message_id)
+            if entry is not None:
+                entry.resent += 1
+            self.accept_ack(account.number, message_id)
+        return [account.index[message_id] for message_id in unanswered]
 
     def receipt(self, message_id: str, level: int, reader: str) -> None:
         """The recipient has it (2), read it (3) or played it (4): the sender is told, once per level."""
@@ -170,6 +182,7 @@ class Network:
         if account is None:
             return
         record = {**content, "chat": chat, "fromMe": True, "from": address(sender), "to": chat}
+        account.unacknowledged.add(content["id"])
         self.hand_over(account, {**record, "ack": 0 if origin else ACK_SERVER}, origin)
 
     def _deliver(self, sender: str, chat: str, content: Record) -> None:

@@ -10,7 +10,7 @@ import structlog
 from wahook.simulator.accounts import Account, Device
 from wahook.simulator.errors import ConflictError
 from wahook.simulator.faults import PAGE_ACTS, Fault, FaultKind
-from wahook.simulator.network import Network
+from wahook.simulator.network import ACK_SERVER, Network
 from wahook.simulator.numbers import EVERYBODY
 from wahook.simulator.pairing import PairingDesk
 from wahook.simulator.wire import Answer, Page
@@ -57,6 +57,8 @@ class Switchboard:
         """The page has laid out its login: give it what waited for it, then whatever comes."""
         if page.device is None:
             return
+        for record in self._network.repeat_unanswered(self._network.accounts[page.device.number]):
+            page.push("ack", chat=record["chat"], id=record["id"], ack=ACK_SERVER, participant=None)
         for record in list(page.device.pending.values()):
             page.push("message", message=record, offline=True)
         page.settled = True

@@ -3,9 +3,10 @@
 
 (async () => {
   const VERSION = '2.3000.1045213319';
-  const SIDE_EFFECTS = [
-    'SimSession', 'SimMessages', 'SimReceipts', 'SimMessageActions', 'SimGroups', 'SimFaults', 'WAWebReactionsMsgAction',
-    'WAWebPresenceCollection',
+  // Modules that listen to the wire from the start.
+  const LISTENERS = [
+    'SimSession', 'SimMessages', 'SimReceipts', 'SimMessageActions', 'SimGroups', 'SimFaults',
+    'WAWebReactionsMsgAction', 'WAWebPresenceCollection',
   ];
 
   // The device is read before the registry opens, so from the database, not through a module.
@@ -17,7 +18,7 @@
   const shape = await (await fetch(`/boot?number=${readNumber()}`)).json();
   if (shape.delay > 0) await new Promise((resolve) => { setTimeout(resolve, shape.delay * 1000); });
   WASim.open({ missing: shape.missing, version: VERSION });
-  for (const id of SIDE_EFFECTS) {
+  for (const id of LISTENERS) {
     if (!shape.missing.includes(id)) WASim.use(id);
   }
   WASim.use('SimSession').start(await WASim.use('SimStorage').readDevice());

@@ -92,7 +92,7 @@ WASim.define('WAWebContactGetters', (exports) => {
     getNotifyName: (contact) => contact.pushname,
     getPremiumMessageName: () => undefined,
     getUserid: (contact) => contact.id.user,
-    getUserhash: (contact) => WASim.use('WAMd5').md5(`${contact.id.user}WA_ADD_NOTIF`),
+    getUserhash: () => null,
     getIsMe: (contact) => me().isMeAccount(contact.id),
     getIsUser: (contact) => contact.id.isUser(),
     getIsGroup: (contact) => contact.id.isGroup(),
@@ -129,7 +129,7 @@ WASim.define('WAWebFrontendContactGetters', (exports) => {
   Object.assign(exports, {
     getPhoneNumber: (contact) => contact.phoneNumber,
     getTextStatusString: () => '',
-    getPnForLid: (contact) => (contact.id.isLid() ? WASim.use('WAWebApiContact').getPhoneNumber(contact.id) : undefined),
+    getPnForLid: ({ id }) => (id.isLid() ? WASim.use('WAWebApiContact').getPhoneNumber(id) : undefined),
     getDisplayName: (contact) => displayName(contact),
     getDisplayNameOrPnForLid: (contact) => displayName(contact),
     getUserDisplayNameForLid: (contact) => displayName(contact),
@@ -153,7 +153,9 @@ WASim.define('WAWebProfilePicThumbCollection', (exports) => {
   class ProfilePicThumb extends BaseModel {}
   defineModel(ProfilePicThumb, {
     proxyName: 'profile_pic_thumb',
-    props: { id: undefined, eurl: undefined, previewEurl: undefined, tag: undefined, img: undefined, imgFull: undefined },
+    props: {
+      id: undefined, eurl: undefined, previewEurl: undefined, tag: undefined, img: undefined, imgFull: undefined,
+    },
   });
   class ProfilePicThumbCollectionImpl extends BaseCollection {
     static model = ProfilePicThumb;
@@ -210,7 +212,9 @@ WASim.define('WAWebPresenceCollection', (exports) => {
   const { BaseModel, defineModel } = WASim.use('WAWebBaseModel');
   const { BaseCollection } = WASim.use('WAWebBaseCollection');
   class Chatstate extends BaseModel {}
-  defineModel(Chatstate, { proxyName: 'chatstate', props: { id: undefined, type: undefined, t: undefined, deny: false } });
+  defineModel(Chatstate, {
+    proxyName: 'chatstate', props: { id: undefined, type: undefined, t: undefined, deny: false },
+  });
   class ChatstateCollection extends BaseCollection { static model = Chatstate; }
   class Presence extends BaseModel {
     initialize() { this.chatstates = new ChatstateCollection(); }

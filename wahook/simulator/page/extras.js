@@ -55,12 +55,6 @@ WASim.define('WAWebMinimalLinkPreview', (exports) => {
   exports.genMinimalLinkPreview = async (link) => ({ url: link.url ?? link, data: null });
 });
 
-WASim.define('WAMd5', (exports) => {
-  // Not MD5: a short stable digest is all that a user hash needs here.
-  exports.md5 = (text) => [...text].reduce((hash, char) => (hash * 31 + char.charCodeAt(0)) % 4294967291, 7).toString(16);
-  exports.md5ArrayBufferHex = (buffer) => exports.md5(String.fromCharCode(...new Uint8Array(buffer)));
-});
-
 WASim.define('WAWebChatSearchQuery', (exports) => {
   exports.SearchQuery = class SearchQuery {
     filter = {};
@@ -90,7 +84,8 @@ WASim.define('WAWebQuotedMsgModelUtils', (exports) => {
     const MsgKey = WASim.value('WAWebMsgKey');
     const keys = [true, false].map((fromMe) => new MsgKey({ fromMe, remote: msg.id.remote, id: msg.quotedStanzaID }));
     const found = keys.map((key) => WASim.use('WAWebMsgCollection').MsgCollection.get(key)).find(Boolean);
-    return found ?? new (WASim.use('WAWebMsgModel').Msg)({ ...msg.quotedMsg, id: keys[1], t: msg.t, from: msg.quotedParticipant });
+    const { Msg } = WASim.use('WAWebMsgModel');
+    return found ?? new Msg({ ...msg.quotedMsg, id: keys[1], t: msg.t, from: msg.quotedParticipant });
   };
 });
 
@@ -172,7 +167,9 @@ WASim.define('WAWebPollsUpsertVotes', (exports) => { exports.upsertVotesDb = asy
 
 WASim.define('WAWebPollsVotesSchema', (exports) => { exports.getTable = () => ({ name: "poll-votes" }); });
 
-WASim.define('WAWebAddonPollVoteTableMode', (exports) => { exports.pollVoteTableMode = { bulkUpsert: async () => {} }; });
+WASim.define('WAWebAddonPollVoteTableMode', (exports) => {
+  exports.pollVoteTableMode = { bulkUpsert: async () => {} };
+});
 
 WASim.define('WAWebLabelCollection', (exports) => {
   const { BaseModel, defineModel } = WASim.use('WAWebBaseModel');

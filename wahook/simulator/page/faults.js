@@ -17,7 +17,9 @@ WASim.define('SimFaults', () => {
     // milliseconds; engines that answer it with an error instead still fall for one of the slower ones.
     crash() {
       const tooLarge = new Uint8Array(2 ** 28);
-      const ways = [() => Array.prototype.toSorted.call(tooLarge), () => 'x'.repeat(2 ** 28).split(''), () => [...tooLarge]];
+      const ways = [
+        () => Array.prototype.toSorted.call(tooLarge), () => 'x'.repeat(2 ** 28).split(''), () => [...tooLarge],
+      ];
       for (const way of ways) {
         try { grown.push(way()); } catch { /* the next one */ }
       }

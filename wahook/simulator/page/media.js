@@ -3,7 +3,10 @@
 
 WASim.defineDefault('WAWebMediaOpaqueData', () => class OpaqueData {
   constructor(blob, type) { Object.assign(this, { _blob: blob, _type: type || blob.type }); }
-  static async createFromData(data, type) { return new OpaqueData(new Blob([data], { type: type || data.type }), type); }
+  static async createFromData(data, type) {
+    return new OpaqueData(new Blob([data], { type: type || data.type }), type);
+  }
+
   type() { return this._type; }
   size() { return this._blob.size; }
   forceToBlob() { return this._blob; }
@@ -96,7 +99,8 @@ WASim.define('SimMedia', (exports) => {
     if (msg.attributes.mediaData) return;
     const { MediaData } = WASim.use('WAWebMediaDataModel');
     const { type, filehash, mimetype, size, filename, duration, isGif } = msg;
-    const mediaData = new MediaData({ type, filehash, mimetype, size, filename, duration, isGif, mediaStage: 'NEED_POKE' });
+    const known = { type, filehash, mimetype, size, filename, duration, isGif };
+    const mediaData = new MediaData({ ...known, mediaStage: 'NEED_POKE' });
     mediaData.mediaObject.type = String(type).toUpperCase();
     msg.set('mediaData', mediaData, { silent: true });
   };
@@ -147,7 +151,8 @@ WASim.define('WAWebPrepRawMedia', (exports) => {
       const type = kindOf(mimetype, this.options);
       this.mediaData = new MediaData({
         type, mimetype, filehash: await WASim.use('SimMedia').hash(blob), size: blob.size, mediaBlob: this.opaque,
-        isGif: Boolean(this.options.asGif), ...(type === 'image' && await sizeOf(blob)), ...this.options.precomputedFields,
+        isGif: Boolean(this.options.asGif), ...this.options.precomputedFields,
+        ...(type === 'image' && await sizeOf(blob)),
       });
       Object.assign(this.mediaData.mediaObject, { type: type.toUpperCase(), size: blob.size, blob });
       return this.mediaData;
@@ -170,7 +175,9 @@ WASim.define('WAWebPrepRawMedia', (exports) => {
     async _message(chat, { productMsgOptions, caption, footer, isViewOnce }, mediaData) {
       const { type, mimetype, filehash, size, duration, isGif, waveform } = mediaData;
       const raw = { ...(productMsgOptions ?? await this._ownKey(chat)) };
-      const media = { type, mimetype, filehash, size, duration, isGif, waveform, mediaData, caption, footer, isViewOnce };
+      const media = {
+        type, mimetype, filehash, size, duration, isGif, waveform, mediaData, caption, footer, isViewOnce,
+      };
       for (const [name, value] of Object.entries(media)) if (value !== undefined) raw[name] = value;
       if (type !== 'document' && caption === undefined) delete raw.caption;
       return raw;
@@ -180,7 +187,8 @@ WASim.define('WAWebPrepRawMedia', (exports) => {
       const me = WASim.use('WAWebUserPrefsMeUser').getMePnUserOrThrow();
       const MsgKey = WASim.value('WAWebMsgKey');
       const id = new MsgKey({ from: me, to: chat.id, id: await MsgKey.newId(), selfDir: 'out' });
-      return { id, from: me, to: chat.id, t: WASim.use('WATimeUtils').unixTime(), self: 'out', isNewMsg: true, local: true };
+      const t = WASim.use('WATimeUtils').unixTime();
+      return { id, t, from: me, to: chat.id, self: 'out', isNewMsg: true, local: true };
     }
   }
 

@@ -73,7 +73,8 @@ WASim.define('SimOutgoing', (exports) => {
 
   // An answer with an error result resolves too, as on the real page; the message is marked as failed.
   exports.send = async (msg, raw) => {
-    const answer = await WASim.use('WAWebSendMsgJob').encryptAndSendMsg({ type: 'Msg', data: { ...raw, to: msg.to } }, {});
+    const job = WASim.use('WAWebSendMsgJob');
+    const answer = await job.encryptAndSendMsg({ type: 'Msg', data: { ...raw, to: msg.to } }, {});
     if (answer === null) return { messageSendResult: 'ERROR_UNKNOWN', t: msg.t, count: null };
     if (answer.result && answer.result !== 'OK') {
       msg.set({ ack: -1, isSendFailure: true });
@@ -206,7 +207,9 @@ WASim.define('WAWebUserPrefsGeneral', (exports) => {
   exports.getPushname = () => WASim.use('WAWebConnModel').Conn.pushname;
   exports.setBrowserId = (value) => { browserId = value; };
   exports.getBrowserId = () => browserId;
-  exports.getUserPrivacySettings = () => ({ readReceipts: 'all', profilePicture: 'all', status: 'all', lastSeen: 'all' });
+  exports.getUserPrivacySettings = () => ({
+    readReceipts: 'all', profilePicture: 'all', status: 'all', lastSeen: 'all',
+  });
   exports.getTheme = () => 'light';
   exports.setTheme = () => {};
   for (const kind of ['Photos', 'Audio', 'Videos', 'Documents']) {
