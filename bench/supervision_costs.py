@@ -14,13 +14,16 @@ import os
 import statistics
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pykka
 
 from supervision import Actor, BackOff, ChildSpec, Handle, Jitter, SupervisorSpec, System
 from supervision.testing import VirtualTree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 Row = tuple[str, str, str]
@@ -77,7 +80,11 @@ def idle(children: int) -> list[Row]:
     our_threads = threading.active_count() - threads
     system.stop(60)
     return [
-        (f"memory of {children} idle children", f"{ours / children / 1024:.1f} KiB each", f"bare {bare / children / 1024:.1f}"),
+        (
+            f"memory of {children} idle children",
+            f"{ours / children / 1024:.1f} KiB each",
+            f"bare {bare / children / 1024:.1f}",
+        ),
         (f"threads of {children} idle children", f"{our_threads}", f"bare {bare_threads}"),
         (f"start of {children} children", f"{took:.2f} s", f"{children / took:.0f}/s"),
     ]
@@ -100,7 +107,11 @@ def storm(children: int) -> list[Row]:
     system.stop(60)
     return [
         (f"restart storm of {children}", f"{children / took:.0f} restarts/s", f"{took:.2f} s"),
-        ("dump during the storm", f"{1000 * max(dumps):.0f} ms worst", f"{1000 * statistics.median(dumps):.0f} median"),
+        (
+            "dump during the storm",
+            f"{1000 * max(dumps):.0f} ms worst",
+            f"{1000 * statistics.median(dumps):.0f} median",
+        ),
     ]
 
 
@@ -149,7 +160,7 @@ def talk(rounds: int, tells: int = 20_000, asks: int = 3_000) -> list[Row]:
 
 
 def dump(nodes: int) -> list[Row]:
-    """CPU time of a dump and of its JSON, with as many threads as nodes (on virtual time, but real threads)."""
+    """CPU time of a dump as JSON, with as many threads as nodes (on virtual time, but real threads)."""
     per = 100
     with VirtualTree() as tree:
         subs = [
@@ -161,7 +172,9 @@ def dump(nodes: int) -> list[Row]:
         gc.collect()
         took = [cpu(lambda: tree.system.snapshot().to_json()) for _ in range(5)]
         size = len(tree.system.snapshot().to_json())
-    return [(f"dump of {found} nodes as JSON", f"{1000 * min(took):.0f} ms CPU", f"{size >> 20} MiB (aim 100 ms)")]
+    return [
+        (f"dump of {found} nodes as JSON", f"{1000 * min(took):.0f} ms CPU", f"{size >> 20} MiB (aim 100 ms)")
+    ]
 
 
 def cpu(work: Callable[[], object]) -> float:

@@ -77,7 +77,9 @@ class Host(pykka.ThreadingActor):
 class Cell:
     """Common to workers and supervisors: mailbox, pykka host, stamps, and the end."""
 
-    def __init__(self, home: Home, spec: ChildSpec, handle: Handle, notify: Callable[[object], object]) -> None:
+    def __init__(
+        self, home: Home, spec: ChildSpec, handle: Handle, notify: Callable[[object], object]
+    ) -> None:
         self.home = home
         self.spec = spec
         self.handle = handle
@@ -124,7 +126,7 @@ class Cell:
     def _run(self, loop: Callable[[], None]) -> None:
         try:
             loop()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001
             _log.exception("cell.loop_failed", extra={"path": self.path})
             self._close(Exit(ExitKind.CRASH, error, repr(error), self.ran_for()))
         finally:
@@ -201,7 +203,9 @@ class Cell:
                 self._last_words.append(lambda: reply.settle(None))
             self.request_stop("shutdown: pykka stop")
             return
-        if isinstance(message, pykka.messages.ProxyCall | pykka.messages.ProxyGetAttr | pykka.messages.ProxySetAttr):
+        if isinstance(
+            message, pykka.messages.ProxyCall | pykka.messages.ProxyGetAttr | pykka.messages.ProxySetAttr
+        ):
             error: Exception = TypeError(f"{self.path} takes messages, not proxy calls")
         elif self.mailbox.put(Letter(message, reply)):
             return
@@ -232,7 +236,7 @@ class Cell:
         self._busy = ("stopping", self.now())
         try:
             self._clean_up(self.exit or Exit(ExitKind.SHUTDOWN, reason="shutdown"))
-        except BaseException:
+        except BaseException:  # noqa: BLE001
             _log.exception("actor.stopping_failed", extra={"path": self.path})
 
     def _close(self, exit_: Exit) -> bool:

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from supervision.board import Board
-from supervision.exits import Exit
 
 if TYPE_CHECKING:
     from supervision.cell import Cell
+    from supervision.exits import Exit
     from supervision.futures import AwaitableFuture
     from supervision.handle import Handle
     from supervision.home import Home

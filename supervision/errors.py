@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class DomainError(Exception):
-    """Derive from this for errors that are part of an actor's protocol: the asker gets it, nobody crashes."""
+    """Derive from this for errors that are part of an actor's protocol: the asker gets it, none crashes."""
 
 
 class SupervisionError(Exception):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,8 @@ from supervision.futures import AwaitableFuture
 from supervision.mailbox import Letter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from supervision.cell import Cell
     from supervision.scheduler import Scheduler
 

@@ -5,13 +5,14 @@ Each rung has a deadline kept by the supervisor's own timers, so that no child c
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from supervision.signals import StopLate
 from supervision.specs import Shutdown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from supervision.child import Child
     from supervision.runtime import Runtime
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from supervision.context import MessageTimer
     from supervision.futures import AwaitableFuture
 
@@ -131,7 +132,7 @@ class Mailbox:
             return self._work.popleft() if self._work else Control(None)
 
     def close(self) -> tuple[list[Letter], list[object]]:
-        """Take nothing more; returns the work (counted as dropped) and the signals that nobody will handle."""
+        """Take nothing more; returns the work (counted as dropped) and the signals left unhandled."""
         with self._lock:
             self.closed = True
             work, signals = list(self._work), [control.signal for control in self._control]

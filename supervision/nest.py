@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from supervision.cell import Cell
 from supervision.exits import Exit, ExitKind
 from supervision.mailbox import Control, Letter
-
 from supervision.specs import SupervisorSpec
 from supervision.supervisor import Supervisor
 from supervision.worker import WorkerCell
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     from supervision.child import Child
     from supervision.handle import Handle
     from supervision.home import Home
-    from supervision.specs import ChildSpec
     from supervision.roster import Roster
+    from supervision.specs import ChildSpec
     from supervision.storm import StormGuard
 
 _log = logging.getLogger("supervision")
@@ -62,13 +61,15 @@ class SupervisorCell(Cell):
     def _refuse(self, letter: Letter) -> None:
         _log.warning("supervisor.refused path=%s type=%s", self.path, type(letter.body).__name__)
         if letter.reply is not None:
-            letter.reply.settle_error(TypeError(f"{self.path or 'root'} is a supervisor: it handles no messages"))
+            letter.reply.settle_error(
+                TypeError(f"{self.path or 'root'} is a supervisor: it handles no messages")
+            )
 
     def _guarded(self, step: Callable[[], None]) -> None:
         """A defect in the library must not leave children without a supervisor."""
         try:
             step()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001
             _log.exception("supervisor.crashed", extra={"path": self.path})
             self._desert()
             self.finish(Exit(ExitKind.CRASH, error, repr(error), self.ran_for()))
@@ -91,5 +92,3 @@ def make_cell(supervisor: Roster, child: Child) -> Cell:
     if spec.is_supervisor:
         return SupervisorCell(home, spec, handle, supervisor.post, supervisor.guards)
     return WorkerCell(home, spec, handle, supervisor.post, child.board)
-
-

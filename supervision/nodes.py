@@ -64,7 +64,9 @@ def draw(child: Child, look: Look) -> tuple[str, State]:
     doing = cell.stamp() if cell is not None else None
     state = state_of(child, facts, doing)
     uptime = look.monotonic - facts.up_since if facts.ready_at is not None else None
-    quiet = doing is not None and not doing.message_type and not child.board.heartbeat and not child.board.pids
+    quiet = (
+        doing is not None and not doing.message_type and not child.board.heartbeat and not child.board.pids
+    )
     if quiet and not facts.restarts and not facts.due and doing is not None and cell is not None:
         flowing = _quiet(child, cell, doing, look)
     else:
@@ -106,27 +108,29 @@ def _transitional(child: Child, facts: Facts, app: Mapping[str, Any]) -> dict[st
 
 def _quiet(child: Child, cell: Cell, doing: Stamp, look: Look) -> str:
     """`_flowing` for the great majority: idle, never restarted, no processes."""
-    box, thread = cell.mailbox, cell.thread
+    box = cell.mailbox
     handled = look.at(doing.last_handled_at) if doing.last_handled_at is not None else None
     backoff = child.spec.backoff
     limit = backoff.max_consecutive if backoff else child.intensity
+    most = "null" if limit is None else limit
     shown = f'"{handled}"' if handled else "null"
     return (
-        f'"restarts":{{"in_window":0,"window_s":{child.window},"max":{"null" if limit is None else limit},'
+        f'"restarts":{{"in_window":0,"window_s":{child.window},"max":{most},'
         f'"consecutive":0,"total":0,"at":[]}},"backoff":null,"mailbox":{{"depth":{box.depth},"oldest_age_s":'
         f'{box.oldest_age():.3f},"high_water":{max(child.high_water, box.high_water)},"dropped_total":'
         f'{child.dropped + box.dropped}}},"current":null,"last_handled_at":{shown},"heartbeat":null,'
-        f'"thread":{_encode(_thread(cell, look, busy=False)) if thread is None else _idle_thread(cell)},"os":null'
+        f'"thread":{_idle_thread(cell, look)},"os":null'
     )
 
 
-def _idle_thread(cell: Cell) -> str:
-    if cell.thread_text is None:
-        thread = cell.thread
-        assert thread is not None  # noqa: S101 - the caller has looked
-        name = _encode(thread.name)
-        cell.thread_text = f'{{"name":{name},"native_id":{thread.native_id or "null"},"daemon":true,"alive":true,"top_frame":null}}'
-    return cell.thread_text
+def _idle_thread(cell: Cell, look: Look) -> str:
+    """The thread of an idle cell never changes once the kernel has numbered it."""
+    if cell.thread_text is not None:
+        return cell.thread_text
+    text = _encode(_thread(cell, look, busy=False))
+    if cell.thread is not None and cell.thread.native_id is not None:
+        cell.thread_text = text
+    return text
 
 
 def _flowing(
@@ -197,7 +201,12 @@ def _backoff(spec: ChildSpec, facts: Facts, look: Look) -> dict[str, Any] | None
 
 def _mailbox(child: Child, cell: Cell | None) -> dict[str, Any]:
     if cell is None:
-        return {"depth": 0, "oldest_age_s": 0.0, "high_water": child.high_water, "dropped_total": child.dropped}
+        return {
+            "depth": 0,
+            "oldest_age_s": 0.0,
+            "high_water": child.high_water,
+            "dropped_total": child.dropped,
+        }
     box = cell.mailbox
     return {
         "depth": box.depth,
@@ -259,5 +268,3 @@ def _masked(value: Any) -> Any:
             return masked(str(value))
         case _:
             return value
-
-

@@ -7,13 +7,17 @@ docs/decisions/0010 and 0011 say where the back-off and the storm fuse go beyond
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from supervision.backoff import BackOff
 from supervision.exits import Exit, ExitKind, HoldUntil, Outcome, RestartLater, RestartNow, StopChild
 from supervision.specs import AutoShutdown, Restart, StormFuse, Strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from supervision.backoff import BackOff
 
 
 class Act(enum.Enum):

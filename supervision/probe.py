@@ -6,11 +6,13 @@ import os
 import platform
 import sys
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Fact: TypeAlias = str | int | float | None
 
@@ -40,7 +42,12 @@ class ProcessProbe:
         }
 
     def process(self) -> Mapping[str, Fact]:
-        facts: dict[str, Fact] = {**self._fixed, "rss": None, "threads": threading.active_count(), "fds": None}
+        facts: dict[str, Fact] = {
+            **self._fixed,
+            "rss": None,
+            "threads": threading.active_count(),
+            "fds": None,
+        }
         with suppress(OSError, ValueError, IndexError):
             facts["rss"] = int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
             facts["fds"] = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - faster than iterdir

@@ -199,4 +199,6 @@ def _item(node: Tree) -> str:
     if "children" not in node:
         return f'<li data-path="{path}"><div>{line}</div></li>\n'
     inner = "".join(_item(child) for child in node["children"])
-    return f'<li data-path="{path}"><details open><summary>{line}</summary>\n<ul>\n{inner}</ul></details></li>\n'
+    return (
+        f'<li data-path="{path}"><details open><summary>{line}</summary>\n<ul>\n{inner}</ul></details></li>\n'
+    )

@@ -115,9 +115,8 @@ class Roster:
     def _start_next(self) -> None:
         """In order: the first that is down may start when all before it are up."""
         children = list(self.children.values())
-        if self.spec.strategy is Strategy.ONE_FOR_ALL:
-            if any(c.failed for c in children) or not all(self._is_due(c) for c in children if c.waiting):
-                return
+        if self.spec.strategy is Strategy.ONE_FOR_ALL and not self._all_may_start(children):
+            return
         for child in children:
             if child.failed:
                 return
@@ -131,6 +130,10 @@ class Roster:
         if self.phase is Phase.BOOTING:
             self.booted()
 
+    def _all_may_start(self, children: list[Child]) -> bool:
+        if any(child.failed for child in children):
+            return False
+        return all(self._is_due(child) for child in children if child.waiting)
 
     def _is_due(self, child: Child) -> bool:
         self.heed_storm(child)

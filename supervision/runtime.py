@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from supervision.clock import Clock, SystemClock
 from supervision.handle import ActorThread
 from supervision.mailbox import ThreadWaker, Waker
 from supervision.probe import Probe, ProcessProbe
-from supervision.sampler import Sampler
 from supervision.scheduler import Scheduler, ThreadScheduler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from supervision.sampler import Sampler
 
 _log = logging.getLogger(__name__)
 
@@ -101,7 +104,7 @@ class ThreadRuntime:
 def _guarded(call: Callable[[], None]) -> None:
     try:
         call()
-    except Exception:
+    except Exception:  # noqa: BLE001
         _log.exception("runtime.call_failed")
 
 

@@ -10,11 +10,14 @@ import logging
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
 
 _log = logging.getLogger("supervision")
 _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
@@ -66,7 +69,7 @@ class Sampler:
         while not self._stop.wait(min(1.0, self._every) if not self.samples else self._every):
             try:
                 self.sample()
-            except Exception:
+            except Exception:  # noqa: BLE001
                 _log.exception("sampler.failed")
 
     def sample(self) -> None:

@@ -6,10 +6,12 @@ import heapq
 import itertools
 import logging
 import threading
-from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from supervision.clock import Clock
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from supervision.clock import Clock
 
 _log = logging.getLogger(__name__)
 
@@ -90,7 +92,7 @@ class ThreadScheduler:
         while (timer := self._next()) is not None:
             try:
                 timer.fire()
-            except Exception:
+            except Exception:  # noqa: BLE001
                 _log.exception("scheduler.call_failed")
 
     def _next(self) -> Timer | None:

@@ -153,7 +153,12 @@ class _Walk:
     def _hidden(self, state: State, level: int, *, parent_of_shown: bool) -> bool:
         if self.wanted.depth is not None and level > self.wanted.depth:
             return True
-        return bool(self.wanted.states) and state.value not in self.wanted.states and level > 0 and not parent_of_shown
+        return (
+            bool(self.wanted.states)
+            and state.value not in self.wanted.states
+            and level > 0
+            and not parent_of_shown
+        )
 
 
 def _fuses(cell: SupervisorCell, look: Look) -> str:

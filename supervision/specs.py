@@ -118,7 +118,9 @@ class ChildSpec:
         self._resolve_type(ChildType.SUPERVISOR if supervisor else ChildType.WORKER)
         self._resolve_shutdown(supervisor=supervisor)
         if self.significant and self.restart is Restart.PERMANENT:
-            raise SpecError("ChildSpec.significant", self.significant, "a permanent child cannot be significant")
+            raise SpecError(
+                "ChildSpec.significant", self.significant, "a permanent child cannot be significant"
+            )
         if self.backoff is not None and not isinstance(self.backoff, BackOff):
             raise SpecError("ChildSpec.backoff", self.backoff, "must be a BackOff or None")
         if self.classify is not None and not callable(self.classify):

@@ -7,7 +7,6 @@ import signal
 import sys
 import threading
 import traceback
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from supervision.handle import ActorThread
@@ -15,6 +14,7 @@ from supervision.masking import masked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
 
 def write_stacks(logger: logging.Logger) -> int:

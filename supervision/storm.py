@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from typing import TYPE_CHECKING
 
 from supervision.policy import Storm, add_failure
-from supervision.specs import StormFuse
+
+if TYPE_CHECKING:
+    from supervision.specs import StormFuse
 
 _log = logging.getLogger("supervision")
 

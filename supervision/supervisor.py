@@ -59,7 +59,7 @@ class Supervisor(Roster):
             self._about_all(signal)
         self.reconcile()
 
-    def _about_cell(self, signal: object) -> bool:
+    def _about_cell(self, signal: object) -> bool:  # noqa: PLR0911 - one line for each signal
         match signal:
             case Died(cell=cell, exit=exit_):
                 self._on_died(cell, exit_)
@@ -145,7 +145,9 @@ class Supervisor(Roster):
         child.up = child.stopping = child.overdue = False
         child.rung = 0
         child.cancel_timers()
-        child.last_exit = LastExit(exit_, self.runtime.clock.now(), not was_up, f"{self.runtime.rng.getrandbits(32):08x}")
+        child.last_exit = LastExit(
+            exit_, self.runtime.clock.now(), not was_up, f"{self.runtime.rng.getrandbits(32):08x}"
+        )
         self._log_exit(child, exit_)
         if asked or self.phase is Phase.ENDING:
             self._went_down(child, exit_)
@@ -246,7 +248,7 @@ class Supervisor(Roster):
             return None
         try:
             return spec.classify(exit_)
-        except Exception:
+        except Exception:  # noqa: BLE001
             _log.exception("child.classify_failed path=%s child=%s", self.path, spec.id)
             return None
 
@@ -267,8 +269,12 @@ class Supervisor(Roster):
 
     def _gone_for_good(self, child: Child, exit_: Exit, *, drop: bool) -> None:
         child.wanted = False
-        others = (c.live or c.waiting for c in self.children.values() if c.spec.significant and c is not child)
-        ends = policy.ends_supervisor(self.spec.auto_shutdown, significant=child.spec.significant, others=others)
+        others = (
+            c.live or c.waiting for c in self.children.values() if c.spec.significant and c is not child
+        )
+        ends = policy.ends_supervisor(
+            self.spec.auto_shutdown, significant=child.spec.significant, others=others
+        )
         if drop:
             self.drop(child, exit_.reason)
         else:
@@ -293,7 +299,9 @@ class Supervisor(Roster):
         child.publish(child.held or exit_.reason)
 
     def _fuse_blows(self) -> bool:
-        self.recent, blows = policy.add_restart(self.recent, self.now(), self.spec.intensity, self.spec.period)
+        self.recent, blows = policy.add_restart(
+            self.recent, self.now(), self.spec.intensity, self.spec.period
+        )
         return blows
 
     def booted(self) -> None:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import random
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from supervision.child import Child, LastExit
-from supervision.clock import Clock
 from supervision.errors import AskTimeout, NotFound, NotSupported, StartFailed, SystemDown
 from supervision.exits import Exit, ExitKind
 from supervision.futures import AwaitableFuture
-from supervision.handle import Handle
 from supervision.home import Home, normal
 from supervision.nest import SupervisorCell
 from supervision.runtime import Runtime, ThreadRuntime
@@ -21,8 +16,16 @@ from supervision.sampler import Sampler
 from supervision.signals import Died, Ready, Verb, VerbKind
 from supervision.snapshot import Filter, Order, Snapshot, collect
 from supervision.specs import ChildSpec, SupervisorSpec
-from supervision.transitions import Subscriber, Transition
-from supervision.verbs import ChildCounts, ChildInfo
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Iterable, Mapping
+    from types import TracebackType
+
+    from supervision.clock import Clock
+    from supervision.handle import Handle
+    from supervision.transitions import Subscriber, Transition
+    from supervision.verbs import ChildCounts, ChildInfo
 
 
 class System:
@@ -229,7 +232,14 @@ class System:
         return self._send(parent, kind, child_id, by, reason=reason)
 
     def _send(
-        self, parent: str, kind: VerbKind, child_id: str, by: str, *, spec: ChildSpec | None = None, reason: str = ""
+        self,
+        parent: str,
+        kind: VerbKind,
+        child_id: str,
+        by: str,
+        *,
+        spec: ChildSpec | None = None,
+        reason: str = "",
     ) -> AwaitableFuture[Any]:
         answer: AwaitableFuture[Any] = AwaitableFuture()
         cell = self.home.handle(parent).cell

@@ -11,9 +11,7 @@ Your own Actor classes run in it too, as long as they block on nothing but their
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from supervision.actor import Actor
@@ -22,6 +20,8 @@ from supervision.system import System
 from supervision.virtual import Gate, VirtualClock, VirtualRuntime, VirtualScheduler
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from supervision.context import Context
     from supervision.exits import Exit
     from supervision.futures import AwaitableFuture
@@ -76,12 +76,14 @@ class Entry:
 class ScriptedActor(Actor):
     """Follows a script. Steps, for starting, stopping and as messages:
 
-    "ok"; "crash" raises ScriptedError; "exit" raises SystemExit; "normal" and "shutdown" end it in good order;
-    "domain" raises a DomainError; "hang" blocks until killed (when killable) or released by
+    "ok"; "crash" raises ScriptedError; "exit" raises SystemExit; "normal" and "shutdown" end it in good
+    order; "domain" raises a DomainError; "hang" blocks until killed (when killable) or released by
     `VirtualTree.release`; Take(seconds, then). "ignore", only for starting. Other messages are echoed.
     """
 
-    def __init__(self, context: Context, tree: VirtualTree, start: Step, stop: Step, *, killable: bool) -> None:
+    def __init__(
+        self, context: Context, tree: VirtualTree, start: Step, stop: Step, *, killable: bool
+    ) -> None:
         super().__init__(context)
         self._tree = tree
         self._start = start
@@ -282,5 +284,3 @@ class VirtualTree:
     def handle(self, path: str) -> Handle:
         """Short for `system.handle`."""
         return self.system.handle(path)
-
-

@@ -7,10 +7,11 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from supervision.runtime import Runtime
 
 _log = logging.getLogger("supervision")
@@ -44,7 +45,9 @@ class Transitions:
         self._seq = 0
         self.version = 0
 
-    def record(self, path: str, incarnation: int, before: str, after: str, reason: str, by: str) -> None:
+    def record(  # noqa: PLR0917
+        self, path: str, incarnation: int, before: str, after: str, reason: str, by: str
+    ) -> None:
         """Add one, log it, and tell the subscribers, all in the same order."""
         with self._lock:
             self._seq += 1

@@ -15,16 +15,17 @@ import sys
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from supervision.handle import ActorThread
-from supervision.probe import Fact, Probe
 from supervision.scheduler import Scheduler, Timer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from supervision.clock import Clock
+    from supervision.probe import Fact, Probe
     from supervision.sampler import Sampler
 
 _REAL_LIMIT = 20.0
@@ -183,12 +184,12 @@ class FixedProbe:
 
 
 class _AnyFrame(dict[int, str]):
-    def get(self, key: int, default: object = None) -> str:
+    def get(self, _key: int, _default: object = None) -> str:
         return "scripted.py:1"
 
 
 class VirtualRuntime:
-    """The Runtime of virtual trees. `shuffle` lets the seeded rng choose who is next, not who waited longest."""
+    """The Runtime of virtual trees. `shuffle`: the seeded rng chooses who is next, not who waited longest."""
 
     def __init__(self, seed: int = 0, *, shuffle: bool = False) -> None:
         self.virtual_clock = VirtualClock()
@@ -218,7 +219,7 @@ class VirtualRuntime:
             thread.queued = True
             self._ready.append(thread)
 
-    def aside(self, name: str, call: Callable[[], None]) -> None:
+    def aside(self, name: str, call: Callable[[], None]) -> None:  # noqa: ARG002
         call()
 
     def publish(self, call: Callable[[], None]) -> None:

@@ -7,7 +7,6 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from supervision.actor import Actor
-from supervision.board import Board
 from supervision.cell import Cell
 from supervision.context import JSON, Context, MessageTimer, Reply
 from supervision.errors import ActorDown, DomainError, RemoteError
@@ -18,6 +17,7 @@ from supervision.signals import Healthy, Kill, Stop
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from supervision.board import Board
     from supervision.handle import Handle
     from supervision.home import Home
     from supervision.specs import ChildSpec
@@ -54,7 +54,7 @@ class WorkerCell(Cell):
                 return
             self._actor = actor
             actor.started()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001
             self._crashed(error, ExitKind.START_FAILED)
         else:
             if self.exit is None:
@@ -93,7 +93,7 @@ class WorkerCell(Cell):
                 _log.warning("actor.refused path=%s error=%s", self.path, type(error).__name__)
             else:
                 reply.settle_error(error)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001
             self._crashed(error, ExitKind.CRASH)
             return
         else:
@@ -230,7 +230,7 @@ class WorkerCell(Cell):
     def _free(self, free: Callable[[], None]) -> None:
         try:
             free()
-        except BaseException:
+        except BaseException:  # noqa: BLE001
             _log.exception("actor.kill_with_failed", extra={"path": self.path})
         else:
             self.home.release(self)

@@ -335,7 +335,12 @@ def test_a_crash_before_the_one_that_waits_restarts_all_after_it(tree):
 def test_an_operator_restart_takes_the_group_along_and_counts_nothing(tree):
     chain(tree)
     tree.do(tree.system.restart("a", by="ann"))
-    assert tree.said() == ["after#1 stopping shutdown", "a#1 stopping shutdown", "a#2 started", "after#2 started"]
+    assert tree.said() == [
+        "after#1 stopping shutdown",
+        "a#1 stopping shutdown",
+        "a#2 started",
+        "after#2 started",
+    ]
     assert tree.system.snapshot().find("a")["restarts"]["total"] == 0
 
 

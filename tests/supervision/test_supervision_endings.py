@@ -21,7 +21,7 @@ from supervision import (
 from supervision.signals import Died
 
 
-class Refused(DomainError):
+class RefusedError(DomainError):
     """Declared."""
 
 
@@ -47,7 +47,7 @@ class Victim(Actor):
             self.context.stop()
         return message
 
-    def stopping(self, exit):
+    def stopping(self, exit):  # noqa: A002
         if isinstance(self.stop_with, BaseException):
             raise self.stop_with
 
@@ -121,11 +121,11 @@ def test_raising_on_an_ask_is_one_crash_and_answers_the_asker(make, error):
 
 
 def test_a_declared_domain_error_answers_the_ask_and_crashes_nobody(make):
-    system, started, notices = make(victim())
+    _, started, notices = make(victim())
     handle = started.result(5)
-    with pytest.raises(Refused, match="no"):
-        handle.ask(Refused("no"), 5)
-    assert handle.tell(Refused("no"))
+    with pytest.raises(RefusedError, match="no"):
+        handle.ask(RefusedError("no"), 5)
+    assert handle.tell(RefusedError("no"))
     assert handle.ask("still here", 5) == "still here"
     assert (handle.incarnation, notices) == (1, [])
 
@@ -230,7 +230,7 @@ def test_a_base_exception_does_not_stop_all_actors_of_the_process(make):
 
 
 def test_a_crash_restarts_and_the_new_incarnation_answers(make):
-    system, started, _ = make(victim(), restart=Restart.PERMANENT, backoff=BackOff(0.01, 0.01))
+    _, started, _ = make(victim(), restart=Restart.PERMANENT, backoff=BackOff(0.01, 0.01))
     handle = started.result(5)
     handle.tell(ValueError("x"))
     wait_for(lambda: handle.incarnation == 2 and handle.alive)

@@ -266,8 +266,9 @@ def test_an_answer_after_the_loop_was_closed_is_dropped_quietly(system, caplog):
         return await future
 
     loop = asyncio.new_event_loop()
-    loop.create_task(scene())
+    running = loop.create_task(scene())
     loop.run_forever()
+    assert running.done()
     for task in asyncio.all_tasks(loop):
         task.get_coro().close()
     loop.close()

@@ -29,7 +29,6 @@ from supervision.testing import Take, VirtualTree
 from supervision.virtual import Turn
 
 
-
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
     """Ten thousand scripted crashes need no log."""
@@ -144,7 +143,9 @@ class Model:
 
     def expected(self):
         return {
-            kid.name: ("running" if kid.up else "failed" if kid.failed else "backoff" if kid.due else "stopped")
+            kid.name: (
+                "running" if kid.up else "failed" if kid.failed else "backoff" if kid.due else "stopped"
+            )
             for kid in self.kids
         }
 
@@ -315,7 +316,9 @@ class Chaos(RuleBasedStateMachine):
 
     @initialize(
         seed=st.integers(0, 2**16),
-        shapes=st.lists(st.tuples(st.sampled_from(Strategy), st.lists(LEAF, max_size=4)), min_size=1, max_size=3),
+        shapes=st.lists(
+            st.tuples(st.sampled_from(Strategy), st.lists(LEAF, max_size=4)), min_size=1, max_size=3
+        ),
         storm=st.booleans(),
     )
     def boot(self, seed, shapes, storm):
@@ -389,7 +392,9 @@ class Chaos(RuleBasedStateMachine):
 
     def never_two_incarnations(self):
         given_up = {f"{cell.path}#{cell.incarnation}" for cell in self.tree.system.home.abandoned}
-        live = [t.name for t in self.tree.runtime.threads if t.turn is not Turn.DONE and t.name not in given_up]
+        live = [
+            t.name for t in self.tree.runtime.threads if t.turn is not Turn.DONE and t.name not in given_up
+        ]
         paths = [name.rpartition("#")[0] for name in live]
         assert len(paths) == len(set(paths)), f"{live}\n{self.tree.trace()}"
 

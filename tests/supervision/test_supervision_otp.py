@@ -151,7 +151,9 @@ def test_a_permanent_child_comes_back_whatever_happened(tree, way):  # permanent
     assert tree.handle("a").incarnation == 2
 
 
-@pytest.mark.parametrize(("way", "back"), [("normal", False), ("shutdown", False), ("crash", True), ("exit", True)])
+@pytest.mark.parametrize(
+    ("way", "back"), [("normal", False), ("shutdown", False), ("crash", True), ("exit", True)]
+)
 def test_a_transient_child_comes_back_only_after_an_abnormal_exit(tree, way, back):  # transient_*
     run(tree, worker(tree, "a", restart=TR))
     tree.tell("a", way)
@@ -492,7 +494,12 @@ def test_restart_child_restarts_a_whole_subtree(tree):
     tree.said()
     tree.do(tree.system.terminate_child("sub"))
     tree.do(tree.system.restart_child("sub"))
-    assert tree.said() == ["sub/b#1 stopping shutdown", "sub/a#1 stopping shutdown", "sub/a#2 started", "sub/b#2 started"]
+    assert tree.said() == [
+        "sub/b#1 stopping shutdown",
+        "sub/a#1 stopping shutdown",
+        "sub/a#2 started",
+        "sub/b#2 started",
+    ]
 
 
 # -- auto_shutdown -------------------------------------------------------------------------------------------

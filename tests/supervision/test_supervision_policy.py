@@ -229,7 +229,13 @@ def test_a_delay_stays_within_the_jittered_bounds(backoff, failures_before, unif
 
 @pytest.mark.parametrize(
     ("failures_before", "low", "high", "expected"),
-    [(0, 300, 420, 300), (2, 5, 7, 7), (2, 5, 604_800, 20), (29, 300, 600, 600), (2**31, 864e6, 864e6, 864e6)],
+    [
+        (0, 300, 420, 300),
+        (2, 5, 7, 7),
+        (2, 5, 604_800, 20),
+        (29, 300, 600, 600),
+        (2**31, 864e6, 864e6, 864e6),
+    ],
 )
 def test_delays_are_those_of_pekkos_table(failures_before, low, high, expected):
     assert BackOff(low, high, jitter=Jitter.pekko(0)).delay(failures_before, 0.5) == expected

@@ -9,7 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from supervision import Actor, BackOff, ChildSpec, Jitter, Restart, StopChild, StormFuse, Strategy, SupervisorSpec, System
+from supervision import (
+    Actor,
+    BackOff,
+    ChildSpec,
+    Jitter,
+    Restart,
+    StopChild,
+    StormFuse,
+    Strategy,
+    SupervisorSpec,
+    System,
+)
 from supervision.render import ordinal, span
 from supervision.snapshot import SCHEMA_VERSION
 from supervision.testing import VirtualTree
