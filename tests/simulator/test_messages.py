@@ -166,6 +166,23 @@ async def test_what_the_phone_writes_itself_appears_on_its_page(linked: Tab, pho
     assert message["id"] == f"true_{OTHER}@c.us_{bare}"
 
 
+async def test_a_chat_that_is_known_by_lid_is_the_chat_of_its_number(linked: Tab, phones: Phones):
+    await phones.post(MINE, "messages", 201, **{"from": OUTSIDE}, text="by lid", lid=True)
+    message = await linked.event("chat.new_message", fromMe=False)
+    lid_chat = message["from"]
+    assert lid_chat.endswith("@lid")
+    assert (
+        await linked.run(f"WPP.contact.getPnLidEntry('{lid_chat}').then((e) => e.phoneNumber.id)") == OUTSIDE
+    )
+    sent = await linked.run(send("answer"))
+    assert (sent["to"], sent["ack"]) == (lid_chat, 1)
+    await linked.event("chat.msg_ack_change", ack=2)
+    assert [(entry["to"], entry["count"]) for entry in await phones.ledger()] == [(MINE, 1), (OUTSIDE, 1)]
+    by_number = f"true_{OUTSIDE}@c.us_3EB0DDDDDDDDDDDDDDDDDD"
+    refused = await linked.run(send("x", messageId=by_number) + ".catch((error) => error.code)")
+    assert refused == "message_key_remote_id_is_not_same_of_chat"
+
+
 async def test_a_number_is_on_whatsapp_unless_its_country_is_unassigned(linked: Tab):
     check = "WPP.contact.queryExists('%s@c.us').then((found) => found && String(found.wid))"
     assert await linked.run(check % OUTSIDE) == f"{OUTSIDE}@c.us"

@@ -122,7 +122,7 @@ class Control:
         return web.json_response(_phone_state(account))
 
     async def message(self, request: web.Request) -> web.Response:
-        """POST …/messages {from, text|media, id?, t?}: somebody writes to this phone's account."""
+        """POST …/messages {from, text|media, id?, t?, group?, lid?}: somebody writes to this phone."""
         digits, body = _number(request), await _body(request)
         sender = number(body.get("from"))
         if sender == digits:
@@ -131,6 +131,7 @@ class Control:
             **content_of(body, self._network.media),
             "id": body.get("id") or new_message_id(),
             "t": int(body.get("t") or time.time()),
+            "byLid": bool(body.get("lid")),
         }
         group = text_field(body, "group", required=False)
         self._network.account(digits)

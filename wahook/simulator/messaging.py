@@ -9,7 +9,7 @@ from wahook.simulator.calls import Call, Operations
 from wahook.simulator.errors import SimulatorError
 from wahook.simulator.faults import FaultKind
 from wahook.simulator.network import ACK_DEVICE, ACK_PLAYED, ACK_READ, Network
-from wahook.simulator.numbers import address, user
+from wahook.simulator.numbers import address, number_of
 from wahook.simulator.wire import Answer
 
 
@@ -148,7 +148,7 @@ class Messaging:
         return {}
 
     def _chatstate(self, call: Call) -> Answer:
-        other = self._network.accounts.get(user(call.text("chat")))
+        other = self._network.accounts.get(number_of(call.text("chat")))
         for page in other.pages() if other else []:
             page.push(
                 "chatstate", chat=address(call.account.number), type=call.text("type"), t=int(time.time())

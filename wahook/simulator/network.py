@@ -18,7 +18,7 @@ from wahook.simulator.faults import FaultBook
 from wahook.simulator.groups import Groups
 from wahook.simulator.ledger import Entry, Ledger
 from wahook.simulator.media import MediaStore
-from wahook.simulator.numbers import EVERYBODY, address, lid, number_of_lid, user
+from wahook.simulator.numbers import EVERYBODY, address, lid, lid_address, number_of
 from wahook.simulator.options import SimulatorOptions
 
 _log = structlog.get_logger(__name__)
@@ -108,13 +108,13 @@ class Network:
     ) -> bool:
         """A message reaches the wire; whether its id is new. Delivery follows by itself.
 
-        content: {id, t, type, …, author?}; chat: the address written to; origin: the device that wrote it,
-        None for a phone: the sender's other devices get a copy.
+        content: {id, t, type, …, author?, byLid?: recipients know the sender by LID only}; chat: the address
+        written to; origin: the device that wrote it, None for a phone: other devices get a copy.
         """
         entry = Entry(
             id=content["id"],
             sender=sender,
-            to=user(chat) if not chat.endswith("@g.us") else chat,
+            to=chat if chat.endswith("@g.us") else number_of(chat),
             type=content["type"],
             body=str(content.get("body") or content.get("caption") or ""),
             at=time.time(),
@@ -195,27 +195,17 @@ class Network:
     def _recipients(self, sender: str, chat: str) -> list[str]:
         if chat.endswith("@g.us"):
             return [member for member in self.groups.get(chat).members if member != sender]
-        if chat.endswith("@lid"):
-            return [number_of_lid(user(chat))]
-        return [user(chat)] if chat.endswith("@c.us") else []
+        return [number_of(chat)] if chat.endswith(("@c.us", "@lid")) else []
 
     def _incoming(self, sender: str, recipient: str, chat: str, content: Record) -> Record:
-        in_group = chat.endswith("@g.us")
         name = self.accounts[sender].profile_name if sender in self.accounts else f"Phone {sender[-4:]}"
         self.account(recipient).names[sender] = name
-        record = {
-            **content,
-            "fromMe": False,
-            "ack": 0,
-            "notifyName": name,
-            "to": address(recipient),
-            "chat": chat if in_group else address(sender),
-            "from": chat if in_group else address(sender),
-        }
+        record = {**content, "fromMe": False, "ack": 0, "notifyName": name, "to": address(recipient)}
         record.pop("author", None)
-        if in_group:
-            record["author"] = address(sender)
-        return record
+        source = lid_address(sender) if record.pop("byLid", False) else address(sender)
+        if chat.endswith("@g.us"):
+            return {**record, "chat": chat, "from": chat, "author": source}
+        return {**record, "chat": source, "from": source, "number": sender}
 
     def _deliver_outside(self, recipient: str, message_id: str) -> None:
         options = self.options

@@ -38,6 +38,16 @@ def lid(digits: str) -> str:
     return f"1{digits:0>15}"
 
 
+def lid_address(digits: str) -> str:
+    """The number's chat address by LID."""
+    return f"{lid(digits)}@lid"
+
+
+def number_of(chat: str) -> str:
+    """The number behind a one-to-one chat address."""
+    return number_of_lid(user(chat)) if chat.endswith("@lid") else user(chat)
+
+
 def number_of_lid(lid_user: str) -> str:
     """The reverse of lid()."""
     return lid_user[1:].lstrip("0")

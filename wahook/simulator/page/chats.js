@@ -75,11 +75,11 @@ WASim.define('WAWebChatCollection', (exports) => {
 
 WASim.define('WAWebFindChatAction', (exports) => {
   const chats = () => WASim.use('WAWebChatCollection').ChatCollection;
-  // {chat, created}; rejects when the number is not on WhatsApp. A chat with a lid becomes the number's chat.
+  // {chat, created}; rejects when the number is not on WhatsApp. One person has one chat, by number or by LID:
+  // the answer's address may be the other one than was asked for.
   exports.findOrCreateLatestChat = async (value) => {
-    let wid = WASim.use('WAWebWidFactory').createWid(value?.id ?? value);
-    if (wid.isLid()) wid = WASim.use('WAWebApiContact').getPhoneNumber(wid) ?? wid;
-    const known = chats().get(wid);
+    const wid = WASim.use('WAWebWidFactory').createWid(value?.id ?? value);
+    const known = chats().get(wid) ?? chats().get(WASim.use('WAWebApiContact').getAlternateUserWid(wid));
     if (known) return { chat: known, created: false };
     if (wid.isGroup() && !await WASim.value('WAWebGroupMetadataCollection').find(wid)) {
       throw new Error('findChat: not a member of this group');

@@ -67,9 +67,10 @@ WASim.define('WAWebWidFactory', (exports) => {
   exports.createWid = (value) => make(value);
   exports.createWidFromWidLike = (value) => make(value);
   exports.isWidlike = (value) => value instanceof Wid || typeof value?._serialized === 'string';
-  exports.createUserWid = (user, server = 'c.us') => make(`${user}@${server}`);
-  exports.createUserWidOrThrow = (user, server = 'c.us') => make(`${user}@${server}`);
-  exports.createUserLidOrThrow = (user) => make(`${user}@lid`);
+  // user: with or without its server, which clients leave in place for LIDs
+  exports.createUserWid = (user, server = 'c.us') => make(`${String(user).split('@')[0]}@${server}`);
+  exports.createUserWidOrThrow = (user, server = 'c.us') => make(`${String(user).split('@')[0]}@${server}`);
+  exports.createUserLidOrThrow = (user) => make(`${String(user).split('@')[0]}@lid`);
   exports.createDeviceWid = (value) => make(value);
   exports.asUserWidOrThrow = (value) => withoutDevice(make(value));
   exports.asUserLidOrThrow = (value) => withoutDevice(make(value));

@@ -94,7 +94,9 @@ WASim.define('SimMessages', (exports) => {
   const WIDS = ['from', 'to', 'author', 'quotedParticipant', 'quotedRemoteJid'];
 
   // The server's record {id, chat, fromMe, from, to, author?, t, ack, type, …} as message attributes.
-  exports.fromWire = ({ id, chat, fromMe, ...rest }) => {
+  // number: whose LID the chat is, when it is one.
+  exports.fromWire = ({ id, chat, fromMe, number, ...rest }) => {
+    if (number && chat.endsWith('@lid')) WASim.use('WAWebApiContact').learn(number, chat.split('@')[0]);
     const MsgKey = WASim.value('WAWebMsgKey');
     const raw = { ...rest };
     for (const name of WIDS) if (raw[name]) raw[name] = createWid(raw[name]);
