@@ -135,6 +135,7 @@ class Cell:
             pykka.ActorRegistry.unregister(self._host.actor_ref)
             self.home.gone(self)
             self._busy = None
+            self._let_go()
             assert self.exit is not None  # noqa: S101 - _close has just made sure
             self.notify(Died(self, self.exit))
             for say in self._last_words:
@@ -188,6 +189,9 @@ class Cell:
     def receive(self, letter: Any) -> None:
         """On the thread: one letter. Never raises."""
         raise NotImplementedError
+
+    def _let_go(self) -> None:
+        """Drop the user's objects, so that they are freed now and not by a later collection."""
 
     def _cleans_up(self) -> bool:
         """Whether the end may take time."""

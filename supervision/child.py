@@ -12,7 +12,7 @@ from supervision.board import Board
 
 if TYPE_CHECKING:
     from supervision.cell import Cell
-    from supervision.exits import Exit
+    from supervision.exits import Exit, ExitKind
     from supervision.futures import AwaitableFuture
     from supervision.handle import Handle
     from supervision.home import Home
@@ -38,13 +38,25 @@ URGENCY = {state: rank for rank, state in enumerate(State)}
 
 @dataclass(frozen=True, slots=True)
 class LastExit:
-    """The end of the last incarnation."""
+    """The end of the last incarnation.
 
-    exit: Exit
+    Without the exception itself: its traceback would keep the dead actor, and all it owned, in memory.
+    """
+
+    kind: ExitKind
+    reason: str
+    exception_type: str | None
+    ran_for: float
     at: datetime
     in_start: bool
     traceback_id: str
     outcome: str = ""
+
+    @classmethod
+    def of(cls, exit_: Exit, at: datetime, *, in_start: bool, traceback_id: str = "") -> LastExit:
+        """What is kept of an exit."""
+        name = type(exit_.error).__name__ if exit_.error is not None else None
+        return cls(exit_.kind, exit_.reason, name, exit_.ran_for, at, in_start, traceback_id)
 
 
 @dataclass(frozen=True, slots=True)

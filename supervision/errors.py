@@ -35,7 +35,7 @@ class SupervisionError(Exception):
 
 
 class SpecError(SupervisionError, ValueError):
-    """A specification field has a value it must not have. Raised at construction, never at the first crash."""
+    """A specification field has a value it must not have. Raised when made, not at the first crash."""
 
     def __init__(self, field: str, value: object, must: str) -> None:
         super().__init__(f"{field}={value!r}: {must}")
@@ -60,7 +60,7 @@ class MailboxFull(AskError):  # noqa: N818
 
 
 class AskRefused(AskError):  # noqa: N818
-    """A blocking ask was tried on an actor's own thread. Tell, with a correlation id, instead."""
+    """A blocking ask on an actor's own thread (tell, with a correlation id), or an ask of a supervisor."""
 
 
 class RemoteError(AskError):

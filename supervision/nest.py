@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from supervision.cell import Cell
+from supervision.errors import AskRefused
 from supervision.exits import Exit, ExitKind
 from supervision.mailbox import Control, Letter
 from supervision.specs import SupervisorSpec
@@ -62,7 +63,7 @@ class SupervisorCell(Cell):
         _log.warning("supervisor.refused path=%s type=%s", self.path, type(letter.body).__name__)
         if letter.reply is not None:
             letter.reply.settle_error(
-                TypeError(f"{self.path or 'root'} is a supervisor: it handles no messages")
+                AskRefused(f"{self.path or 'root'} is a supervisor: it handles no messages")
             )
 
     def _guarded(self, step: Callable[[], None]) -> None:

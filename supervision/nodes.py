@@ -173,15 +173,14 @@ def _restarts(child: Child, facts: Facts, look: Look) -> dict[str, Any]:
 def _last_exit(last: LastExit | None) -> dict[str, Any] | None:
     if last is None:
         return None
-    error = last.exit.error
     return {
         "at": stamp(last.at),
-        "class": last.exit.kind.value,
+        "class": last.kind.value,
         "outcome": last.outcome,
-        "exception_type": type(error).__name__ if error is not None else None,
-        "message": masked(last.exit.reason),
+        "exception_type": last.exception_type,
+        "message": masked(last.reason),
         "traceback_id": last.traceback_id,
-        "ran_for_s": round(last.exit.ran_for, 3),
+        "ran_for_s": round(last.ran_for, 3),
         "in_start": last.in_start,
     }
 

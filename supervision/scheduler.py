@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from supervision.clock import Clock
 
 _log = logging.getLogger(__name__)
+_LEAST_ROOM = 1024
 
 
 class Timer:
@@ -66,6 +67,7 @@ class ThreadScheduler:
         self._ranks = itertools.count()
         self._changed = threading.Condition()
         self._closed = False
+        self._room = _LEAST_ROOM
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -76,9 +78,17 @@ class ThreadScheduler:
                 timer.cancel()
                 return timer
             heapq.heappush(self._heap, timer)
+            self._compact()
             if self._heap[0] is timer:
                 self._changed.notify()
         return timer
+
+    def _compact(self) -> None:
+        """Cancelled timers, such as deadlines of answered asks, do not stay in memory until they are due."""
+        if len(self._heap) > self._room:
+            self._heap = [timer for timer in self._heap if not timer.cancelled]
+            heapq.heapify(self._heap)
+            self._room = max(_LEAST_ROOM, 2 * len(self._heap))
 
     def close(self) -> None:
         with self._changed:

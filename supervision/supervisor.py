@@ -145,8 +145,11 @@ class Supervisor(Roster):
         child.up = child.stopping = child.overdue = False
         child.rung = 0
         child.cancel_timers()
-        child.last_exit = LastExit(
-            exit_, self.runtime.clock.now(), not was_up, f"{self.runtime.rng.getrandbits(32):08x}"
+        child.last_exit = LastExit.of(
+            exit_,
+            self.runtime.clock.now(),
+            in_start=not was_up,
+            traceback_id=f"{self.runtime.rng.getrandbits(32):08x}",
         )
         self._log_exit(child, exit_)
         if asked or self.phase is Phase.ENDING:
@@ -320,9 +323,9 @@ class Supervisor(Roster):
         backoff = child.spec.backoff
         if backoff is None or backoff.reset_from != source or child.cell is None or not child.up:
             return
-        over = SpellOver(child.cell, child.failures)
         if child.spell_timer is not None:
-            child.spell_timer.cancel()
+            return  # saying it again does not begin the spell again
+        over = SpellOver(child.cell, child.failures)
         child.spell_timer = self.runtime.scheduler.after(backoff.healthy_spell, lambda: self.post(over))
 
     def _on_spell_over(self, child: Child, failures: int) -> None:

@@ -6,9 +6,10 @@ import threading
 from typing import TYPE_CHECKING, Any, Self
 
 from supervision.child import Child, LastExit
-from supervision.errors import AskTimeout, NotFound, NotSupported, StartFailed, SystemDown
+from supervision.errors import AskRefused, AskTimeout, NotFound, NotSupported, StartFailed, SystemDown
 from supervision.exits import Exit, ExitKind
 from supervision.futures import AwaitableFuture
+from supervision.handle import ActorThread
 from supervision.home import Home, normal
 from supervision.nest import SupervisorCell
 from supervision.runtime import Runtime, ThreadRuntime
@@ -100,7 +101,13 @@ class System:
             raise
 
     def stop(self, timeout: float = 60.0, by: str = "") -> bool:
-        """Stop in reverse order and wait; after `timeout` s kill what is left. True when it went in order."""
+        """Stop in reverse order and wait; after `timeout` s kill what is left. True when it went in order.
+
+        Not on an actor's thread of this tree (AskRefused): there, `request_stop`.
+        """
+        thread = threading.current_thread()
+        if isinstance(thread, ActorThread) and thread.system is self.home:
+            raise AskRefused(f"{thread.name} may not wait for the stop of its own tree")
         self.request_stop(by)
         in_order = self._wait_ended(timeout)
         if not in_order and self.root.cell is not None:
@@ -138,7 +145,7 @@ class System:
                 self._up.settle(None)
             case Died(exit=exit_):
                 now = self.runtime.clock.now()
-                self.root.last_exit = LastExit(exit_, now, not self.root.up, "", "ended")
+                self.root.last_exit = LastExit.of(exit_, now, in_start=not self.root.up)
                 self.root.cell, self.root.up, self.root.wanted = None, False, False
                 self.root.publish(exit_.reason, self.root.by)
                 self._up.settle_error(StartFailed(self.name, exit_))

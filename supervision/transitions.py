@@ -39,7 +39,7 @@ class Transitions:
 
     def __init__(self, runtime: Runtime, keep: int = 200) -> None:
         self._runtime = runtime
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a subscriber on virtual time may look at the record
         self._recent: deque[Transition] = deque(maxlen=keep)
         self._subscribers: tuple[Subscriber, ...] = ()
         self._seq = 0

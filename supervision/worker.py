@@ -126,6 +126,10 @@ class WorkerCell(Cell):
         if self._actor is not None:
             self._actor.stopping(exit_)
 
+    def _let_go(self) -> None:
+        self._actor = None
+        self._kill_with = None
+
     def _release(self) -> None:
         for timer in list(self._timers):
             timer.cancel()
