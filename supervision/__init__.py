@@ -3,7 +3,7 @@
 from supervision.actor import Actor
 from supervision.backoff import BackOff, Jitter
 from supervision.clock import Clock, SystemClock
-from supervision.context import Context, MessageTimer, Reply
+from supervision.context import Context, Reply, Timer
 from supervision.errors import (
     ActorDown,
     AdminError,
@@ -71,7 +71,6 @@ __all__ = [
     "Jitter",
     "MailboxFull",
     "MaxChildren",
-    "MessageTimer",
     "NotFound",
     "NotSupported",
     "Outcome",
@@ -96,6 +95,7 @@ __all__ = [
     "System",
     "SystemClock",
     "SystemDown",
+    "Timer",
     "Transition",
     "install_stack_dump",
 ]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from supervision.futures import AwaitableFuture
     from supervision.handle import Handle
     from supervision.home import Home
-    from supervision.scheduler import Timer
+    from supervision.scheduler import Alarm
     from supervision.specs import ChildSpec
 
 
@@ -125,10 +125,10 @@ class Child:
         self.waiting_start: list[AwaitableFuture[Any]] = []
         self.waiting_down: list[AwaitableFuture[Any]] = []
         self.first_start = False
-        self.due_timer: Timer | None = None
-        self.start_timer: Timer | None = None
-        self.rung_timer: Timer | None = None
-        self.spell_timer: Timer | None = None
+        self.due_timer: Alarm | None = None
+        self.start_timer: Alarm | None = None
+        self.rung_timer: Alarm | None = None
+        self.spell_timer: Alarm | None = None
         self.ready_at: datetime | None = None
         self.up_since = 0.0
         self.drawn: tuple[Facts, object, str] | None = None

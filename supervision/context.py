@@ -36,7 +36,7 @@ class Reply:
             self._future.settle_error(error)
 
 
-class MessageTimer:
+class Timer:
     """A message to oneself that is due. `cancel` is idempotent; nothing is delivered after it returns."""
 
     __slots__ = ("_cancel", "cancelled")
@@ -74,11 +74,11 @@ class Context:
         """The handle of an absolute path; it exists before and without an incarnation."""
         return self._cell.lookup(path)
 
-    def after(self, seconds: float, message: object) -> MessageTimer:
+    def after(self, seconds: float, message: object) -> Timer:
         """Tell this incarnation `message` in `seconds`; cancelled by its end."""
         return self._cell.after(seconds, message)
 
-    def every(self, seconds: float, message: object, *, first: float | None = None) -> MessageTimer:
+    def every(self, seconds: float, message: object, *, first: float | None = None) -> Timer:
         """Tell this incarnation `message` every `seconds`, first after `first` (default: `seconds`).
 
         The beat is fixed, so it does not drift; a tick is skipped while the last one is still unhandled.

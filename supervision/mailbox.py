@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from supervision.context import MessageTimer
+    from supervision.context import Timer
     from supervision.futures import AwaitableFuture
 
 
@@ -21,7 +21,7 @@ class Letter:
     __slots__ = ("body", "posted_at", "reply")
 
     reply_to = None
-    timer: MessageTimer | None = None
+    timer: Timer | None = None
 
     def __init__(self, body: object, reply: AwaitableFuture[object] | None = None) -> None:
         self.body = body
@@ -39,7 +39,7 @@ class Tick(Letter):
 
     __slots__ = ("timer",)
 
-    def __init__(self, body: object, timer: MessageTimer) -> None:
+    def __init__(self, body: object, timer: Timer) -> None:
         super().__init__(body)
         self.timer = timer
 

@@ -7,11 +7,12 @@ flowing part of a quiet node by hand, is the difference between 0.2 s and under 
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from supervision.child import Child, Facts, LastExit, State
+from supervision.clock import stamp
 from supervision.masking import masked
 from supervision.specs import ChildSpec, Shutdown, SupervisorSpec
 
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
     from supervision.system import System
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def stamp(at: datetime | None) -> str | None:
-    """ISO 8601 in UTC, to the millisecond."""
-    return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Look:

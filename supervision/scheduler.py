@@ -17,8 +17,8 @@ _log = logging.getLogger(__name__)
 _LEAST_ROOM = 1024
 
 
-class Timer:
-    """A pending call. `cancel` is idempotent and thread-safe; a call already begun is not interrupted."""
+class Alarm:
+    """A pending call of the scheduler. `cancel` is idempotent and thread-safe; it does not interrupt the call."""
 
     __slots__ = ("_call", "due", "rank")
 
@@ -42,14 +42,14 @@ class Timer:
         if call is not None:
             call()
 
-    def __lt__(self, other: Timer) -> bool:
+    def __lt__(self, other: Alarm) -> bool:
         return (self.due, self.rank) < (other.due, other.rank)
 
 
 class Scheduler(Protocol):
     """Runs short calls later. Calls must not block: they share one thread."""
 
-    def after(self, seconds: float, call: Callable[[], object]) -> Timer:
+    def after(self, seconds: float, call: Callable[[], object]) -> Alarm:
         """Call once, `seconds` from now (at once when <= 0, still on the scheduler's thread)."""
         ...
 
@@ -63,7 +63,7 @@ class ThreadScheduler:
 
     def __init__(self, clock: Clock, name: str = "scheduler") -> None:
         self._clock = clock
-        self._heap: list[Timer] = []
+        self._heap: list[Alarm] = []
         self._ranks = itertools.count()
         self._changed = threading.Condition()
         self._closed = False
@@ -71,8 +71,8 @@ class ThreadScheduler:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def after(self, seconds: float, call: Callable[[], object]) -> Timer:
-        timer = Timer(self._clock.monotonic() + max(0.0, seconds), next(self._ranks), call)
+    def after(self, seconds: float, call: Callable[[], object]) -> Alarm:
+        timer = Alarm(self._clock.monotonic() + max(0.0, seconds), next(self._ranks), call)
         with self._changed:
             if self._closed:
                 timer.cancel()
@@ -105,7 +105,7 @@ class ThreadScheduler:
             except Exception:  # noqa: BLE001
                 _log.exception("scheduler.call_failed")
 
-    def _next(self) -> Timer | None:
+    def _next(self) -> Alarm | None:
         with self._changed:
             while not self._closed:
                 while self._heap and self._heap[0].cancelled:

@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from supervision import render
 from supervision.child import URGENCY, State
+from supervision.clock import stamp
 from supervision.home import normal
-from supervision.masking import masked
 from supervision.nest import SupervisorCell
-from supervision.nodes import Look, draw, stamp
+from supervision.nodes import Look, draw
 
 if TYPE_CHECKING:
     from supervision.child import Child
     from supervision.system import System
-    from supervision.transitions import Transition
 
 SCHEMA_VERSION = 1
 Order: TypeAlias = Literal["urgency", "start"]
@@ -117,7 +116,7 @@ def collect(system: System, wanted: Filter) -> Snapshot:
         "complete": not wanted.hides,
         "process": process,
         "totals": {state.value: walk.totals.get(state, 0) for state in State},
-        "recent": [transition(entry) for entry in system.transitions[-50:]],
+        "recent": [entry.to_dict() for entry in system.transitions[-50:]],
     }
     return Snapshot(envelope, found[1] if found is not None else "null")
 
@@ -180,17 +179,3 @@ def _fuses(cell: SupervisorCell, look: Look) -> str:
             "tripped_until": look.at(until) if until else None,
         }
     return json.dumps(shown, separators=(",", ":"))[1:-1]
-
-
-def transition(entry: Transition) -> Tree:
-    """One transition as JSON-ready data."""
-    return {
-        "seq": entry.seq,
-        "at": stamp(entry.at),
-        "path": entry.path,
-        "incarnation": entry.incarnation,
-        "from": entry.before,
-        "to": entry.after,
-        "reason": masked(entry.reason),
-        "by": entry.by,
-    }

@@ -9,6 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from supervision.clock import stamp
+from supervision.masking import masked
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -29,6 +32,19 @@ class Transition:
     after: str
     reason: str
     by: str
+
+    def to_dict(self) -> dict[str, str | int | None]:
+        """JSON-ready, as in the dump's "recent"."""
+        return {
+            "seq": self.seq,
+            "at": stamp(self.at),
+            "path": self.path,
+            "incarnation": self.incarnation,
+            "from": self.before,
+            "to": self.after,
+            "reason": masked(self.reason),
+            "by": self.by,
+        }
 
 
 Subscriber = Callable[[Transition], None]

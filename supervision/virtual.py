@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from supervision.handle import ActorThread
-from supervision.scheduler import Scheduler, Timer
+from supervision.scheduler import Alarm, Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,12 +51,12 @@ class VirtualScheduler:
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
-        self._heap: list[Timer] = []
+        self._heap: list[Alarm] = []
         self._ranks = itertools.count()
         self._lock = threading.Lock()
 
-    def after(self, seconds: float, call: Callable[[], object]) -> Timer:
-        timer = Timer(self._clock.elapsed + max(0.0, seconds), next(self._ranks), call)
+    def after(self, seconds: float, call: Callable[[], object]) -> Alarm:
+        timer = Alarm(self._clock.elapsed + max(0.0, seconds), next(self._ranks), call)
         with self._lock:
             heapq.heappush(self._heap, timer)
         return timer
@@ -72,7 +72,7 @@ class VirtualScheduler:
                 heapq.heappop(self._heap)
             return self._heap[0].due if self._heap else None
 
-    def pop(self) -> Timer:
+    def pop(self) -> Alarm:
         """Take the first timer out."""
         with self._lock:
             return heapq.heappop(self._heap)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from supervision.actor import Actor
 from supervision.cell import Cell
-from supervision.context import JSON, Context, MessageTimer, Reply
+from supervision.context import JSON, Context, Reply, Timer
 from supervision.errors import ActorDown, DomainError, RemoteError
 from supervision.exits import Exit, ExitKind
 from supervision.mailbox import Control, Letter, Tick
@@ -33,7 +33,7 @@ class WorkerCell(Cell):
     def __init__(
         self, home: Home, spec: ChildSpec, handle: Handle, notify: Callable[[object], object], board: Board
     ) -> None:
-        self._timers: set[MessageTimer] = set()
+        self._timers: set[Timer] = set()
         self._futures: dict[Reply, Any] = {}
         super().__init__(home, spec, handle, notify)
         self.board = board
@@ -157,8 +157,8 @@ class WorkerCell(Cell):
     def settled(self, reply: Reply) -> None:
         self._futures.pop(reply, None)
 
-    def after(self, seconds: float, message: object) -> MessageTimer:
-        timer = MessageTimer()
+    def after(self, seconds: float, message: object) -> Timer:
+        timer = Timer()
 
         def fire() -> None:
             self._timers.discard(timer)
@@ -166,10 +166,10 @@ class WorkerCell(Cell):
 
         return self._arm(timer, seconds, fire)
 
-    def every(self, seconds: float, message: object, first: float | None) -> MessageTimer:
+    def every(self, seconds: float, message: object, first: float | None) -> Timer:
         if seconds <= 0:
             raise ValueError(f"every({seconds}): must be > 0 seconds")
-        timer = MessageTimer()
+        timer = Timer()
         beat = [self.now() + (seconds if first is None else first)]
         last: list[Tick] = []
 
@@ -183,7 +183,7 @@ class WorkerCell(Cell):
 
         return self._arm(timer, beat[0] - self.now(), fire)
 
-    def _arm(self, timer: MessageTimer, seconds: float, fire: Callable[[], None]) -> MessageTimer:
+    def _arm(self, timer: Timer, seconds: float, fire: Callable[[], None]) -> Timer:
         self._timers.add(timer)
         pending = self.home.runtime.scheduler.after(seconds, fire)
 

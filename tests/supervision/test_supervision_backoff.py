@@ -392,6 +392,16 @@ def test_one_child_that_keeps_failing_trips_no_storm_fuse(tree):
     assert tree.system.snapshot().find("sessions")["storm_fuse"]["tripped_until"] is None
 
 
+def test_many_failures_inside_one_child_are_one_sick_child_and_no_storm(tree):
+    run(tree, ChildSpec("sessions", SupervisorSpec(dynamic=True, storm_fuse=StormFuse(2, 60.0, 100.0))))
+    parts = tuple(ChildSpec(name, tree.scripted(), backoff=backoff()) for name in "abcdef")
+    tree.do(tree.system.start_child("sessions", ChildSpec("one", SupervisorSpec(parts))))
+    for name in "abcdef":
+        tree.tell(f"sessions/one/{name}", "crash")
+    assert tree.system.snapshot().find("sessions")["storm_fuse"]["tripped_until"] is None
+    assert tree.system.snapshot().find("sessions")["storm_fuse"]["used"] == 1
+
+
 def test_after_a_storm_the_starts_are_spread(tree):
     sessions(tree, fuse=StormFuse(2, 60.0, 100.0, spread=30.0))
     crash(tree, "abc")

@@ -196,6 +196,21 @@ def test_a_kill_callback_that_raises_releases_nothing_and_breaks_nothing(tree, c
     assert tree.system.snapshot().find("a")["last_exit"]["exception_type"] == ResourceBusy.__name__
 
 
+def test_a_stop_deadline_that_passes_together_with_a_kill_does_not_cut_the_grace(tree):
+    one(tree)
+    tree.tell("a", "hang")
+    tree.system.terminate_child("a")
+    tree.advance(2.5)
+    tree.system.kill("a")  # in the mailbox before the deadline's notice, at the same moment
+    assert tree.runtime.virtual_scheduler.next_due() == 3.0
+    tree.runtime.virtual_clock.elapsed = 3.0
+    tree.runtime.virtual_scheduler.pop().fire()
+    tree.settle()
+    assert tree.system.home.abandoned == set()
+    tree.advance(2.0)
+    assert len(tree.system.home.abandoned) == 1
+
+
 def test_killing_nobody_says_so(tree):
     one(tree, backoff=BackOff(100, 100))
     tree.tell("a", "crash")

@@ -117,11 +117,7 @@ def test_deaths_during_the_boot_are_judged_after_it(tree):
     assert tree.handle("early").incarnation == 1
     tree.advance(0.2)
     assert up.done()
-    assert (
-        tree.said()[-3:] == ["slow#1 stopping shutdown", "early#2 started", "slow#2 started"]
-        or tree.handle("slow").incarnation == 2
-    )
-    assert set(tree.states().values()) <= {"running", "starting"}
+    assert tree.said()[-3:] == ["slow#1 stopping shutdown", "early#2 started", "slow#2 started"]
 
 
 def test_a_death_during_a_boot_that_fails_changes_nothing(tree):
