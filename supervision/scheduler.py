@@ -18,7 +18,7 @@ _LEAST_ROOM = 1024
 
 
 class Alarm:
-    """A pending call of the scheduler. `cancel` is idempotent and thread-safe; it does not interrupt the call."""
+    """A pending call of the scheduler. `cancel` is idempotent and thread-safe; a begun call goes on."""
 
     __slots__ = ("_call", "due", "rank")
 
