@@ -113,6 +113,7 @@ class Child:
         self.restarting = False
         self.forced = False
         self.held = ""
+        self.waits_for = ""
         self.failures = 0
         self.restarts = 0
         self.restarts_at: deque[float] = deque(maxlen=50)

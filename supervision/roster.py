@@ -157,7 +157,7 @@ class Roster:
                 child.publish("storm fuse")
 
     def _start(self, child: Child) -> None:
-        child.held = ""
+        child.held = child.waits_for = ""
         child.due = 0.0
         if child.due_timer is not None:
             child.due_timer.cancel()
@@ -179,6 +179,7 @@ class Roster:
             child = self.children[child_id]
             if child is not failed:
                 child.wanted = True
+                child.waits_for = failed.spec.id
                 child.stopping = child.live
 
     # -- for the verbs ----------------------------------------------------------------------------------

@@ -190,7 +190,8 @@ class Supervisor(Roster):
         if child.dropped_when_down or leaves:
             self.drop(child, exit_.reason)
         else:
-            child.publish(exit_.reason, child.by)
+            group = self.phase is not Phase.ENDING and child.wanted and child.waits_for
+            child.publish(f"waits for {child.waits_for}" if group else exit_.reason, child.by)
 
     def _judge(self, child: Child, exit_: Exit, *, was_up: bool) -> None:
         """The child ended by itself."""

@@ -52,8 +52,8 @@ class WorkerCell(Cell):
             if actor is None:
                 self.finish(Exit(ExitKind.NORMAL, reason=IGNORED))
                 return
-            self._actor = actor
-            actor.started()
+            self._actor = _checked(actor)
+            self._actor.started()
         except BaseException as error:  # noqa: BLE001
             self._crashed(error, ExitKind.START_FAILED)
         else:
@@ -238,6 +238,12 @@ class WorkerCell(Cell):
             _log.exception("actor.kill_with_failed", extra={"path": self.path})
         else:
             self.home.release(self)
+
+
+def _checked(made: object) -> Actor:
+    if not isinstance(made, Actor):
+        raise TypeError(f"start made a {type(made).__name__}, not an Actor")
+    return made
 
 
 class _SelfStop:

@@ -280,6 +280,19 @@ def test_start_child_of_one_that_is_retried_is_accepted(tree):
     assert tree.state("pool/a") == "running"
 
 
+def test_a_subtree_whose_first_start_fails_can_be_retried_as_a_whole(tree):
+    run(tree, ChildSpec("sessions", SupervisorSpec(dynamic=True)))
+    inner = SupervisorSpec(
+        (ChildSpec("session", tree.scripted("crash")), ChildSpec("keepalive", tree.scripted())),
+        strategy=Strategy.REST_FOR_ONE,
+    )
+    spec = ChildSpec("anna", inner, backoff=backoff(retry_first_start=True))
+    tree.do(tree.system.start_child("sessions", spec))
+    assert tree.state("sessions/anna") == "backoff"
+    tree.advance(2)
+    assert tree.said()[-2:] == ["sessions/anna/session#2 started", "sessions/anna/keepalive#1 started"]
+
+
 # -- groups ------------------------------------------------------------------------------------------------
 
 

@@ -187,6 +187,12 @@ def test_bare_pykka_messages_arrive_and_proxies_are_refused(make):
         ref.tell("too late")
 
 
+def test_a_start_that_makes_something_else_than_an_actor_is_one_failed_start(make):
+    system, started, notices = make(lambda context: object())
+    assert started.exception(5).code == "start_failed"
+    assert settled(system, notices) == [("start_failed", "TypeError: start made a object, not an Actor")]
+
+
 def test_no_thread_for_the_actor_is_one_failed_start(make, monkeypatch):
     def refuse(self):
         raise RuntimeError("can't start new thread")
