@@ -107,6 +107,7 @@ class VerbKind(enum.Enum):
     KILL = "kill"
     WHICH = "which_children"
     COUNT = "count_children"
+    SPEC = "get_childspec"
 
 
 @dataclass(frozen=True, slots=True)

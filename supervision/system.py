@@ -230,6 +230,10 @@ class System:
         """Specs, active ones, supervisors and workers of a supervisor."""
         return self._send(path, VerbKind.COUNT, "", "")
 
+    def get_childspec(self, path: str) -> AwaitableFuture[ChildSpec]:
+        """The specification of a child. NotFound."""
+        return self._about(path, VerbKind.SPEC, "")
+
     def _about(self, path: str, kind: VerbKind, by: str, reason: str = "") -> AwaitableFuture[Any]:
         parent, _, child_id = normal(path).rpartition("/")
         if not child_id:

@@ -67,18 +67,25 @@ class Verbs:
                 verb.answer.settle(self._count())
             case VerbKind.START:
                 self._start(verb)
+            case _:
+                self._about_child(verb, self._child(verb))
+
+    def _about_child(self, verb: Verb, child: Child) -> None:
+        match verb.kind:
+            case VerbKind.SPEC:
+                verb.answer.settle(child.spec)
             case VerbKind.TERMINATE:
-                self._terminate(verb, self._child(verb))
+                self._terminate(verb, child)
             case VerbKind.RESTART_CHILD:
-                self._restart_child(verb, self._child(verb))
+                self._restart_child(verb, child)
             case VerbKind.DELETE:
-                self._delete(verb, self._child(verb))
+                self._delete(verb, child)
             case VerbKind.RETRY:
-                self._retry(verb, self._child(verb))
+                self._retry(verb, child)
             case VerbKind.RESTART:
-                self._restart(verb, self._child(verb))
+                self._restart(verb, child)
             case VerbKind.KILL:
-                self._kill(verb, self._child(verb))
+                self._kill(verb, child)
 
     def _path(self, child_id: str) -> str:
         return f"{self._sup.path}/{child_id}" if self._sup.path else child_id

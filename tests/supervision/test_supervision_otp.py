@@ -418,6 +418,14 @@ def test_the_verbs_answer_as_in_otp(tree):  # child_adm
     assert do(system.start_child("", spec)).alive
 
 
+def test_the_full_childspec_can_be_read(tree):  # sup_start_map
+    spec = worker(tree, "child1")
+    run(tree, spec)
+    assert tree.do(tree.system.get_childspec("child1")) is spec
+    with pytest.raises(NotFound):
+        tree.do(tree.system.get_childspec("child4"))
+
+
 def test_every_refusal_carries_otps_word_for_it():
     codes = [error.code for error in (NotFound, AlreadyStarted, AlreadyPresent, Running, Restarting)]
     assert codes == ["not_found", "already_started", "already_present", "running", "restarting"]
