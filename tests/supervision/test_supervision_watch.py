@@ -130,6 +130,9 @@ def test_a_signal_writes_all_actor_stacks_to_the_log(caplog):
                 assert time.monotonic() < deadline
                 time.sleep(0.005)
             gate.set()
+        for thread in threading.enumerate():
+            if thread.name == "stack-dump":
+                thread.join(5)
     finally:
         uninstall()
     assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
