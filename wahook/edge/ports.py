@@ -1,0 +1,156 @@
+"""What the edge needs of the service. Coroutines run on the edge's loop and settle within their own deadline.
+
+Errors they raise are those of `actors.errors`; `wahook.edge.problems` says which HTTP status each one is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol, TypeAlias
+
+from actors.messages import Accepted, AlreadyAccepted, Duplicate
+from actors.model import (
+    JSON,
+    Account,
+    Direction,
+    IncomingMessage,
+    NumberStatus,
+    OutgoingMessage,
+    Priority,
+    SessionConfig,
+    SessionId,
+    SessionStatus,
+    SessionView,
+)
+from supervision import Snapshot, Transition
+
+Verb: TypeAlias = Literal["restart", "stop", "start", "retry"]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionResource:
+    """A session as clients see it: its durable row, and its live side while it has one."""
+
+    account: Account
+    view: SessionView | None
+    status: SessionStatus
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message as a client wrote it, after validation. `to` is digits only."""
+
+    to: str
+    body: str
+    type: str = "text"
+    priority: Priority = Priority.DEFAULT
+    send_at: datetime | None = None
+    options: dict[str, JSON] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An incoming message as stored; `received_at` is when the service journaled it."""
+
+    message: IncomingMessage
+    session_id: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePage:
+    """Newest first. `next` is an opaque cursor, None at the end."""
+
+    messages: Sequence[OutgoingMessage | Received]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """One check of the service. `ok` False makes /api/health and /readyz answer 503."""
+
+    ok: bool
+    fields: dict[str, JSON]  # exactly the body of /api/health
+
+
+class Sessions(Protocol):
+    def owner(self, session_id: str) -> str | None:
+        """The userId that a session belongs to; any thread, no I/O."""
+        ...
+
+    async def create(self, session: SessionId, config: SessionConfig) -> tuple[SessionResource, bool]:
+        """Create and start; the bool tells whether it is new. RuleBroken("session_taken") on a clash of ids."""
+        ...
+
+    async def all(self) -> list[SessionResource]: ...
+
+    async def get(self, session_id: str) -> SessionResource:
+        """RuleBroken("unknown_session") if there is none. So for all that follow."""
+        ...
+
+    async def start(self, session_id: str, by: str) -> SessionResource: ...
+
+    async def stop(self, session_id: str, by: str) -> SessionResource: ...
+
+    async def restart(self, session_id: str, by: str) -> SessionResource: ...
+
+    async def logout(self, session_id: str, by: str) -> SessionResource: ...
+
+    async def delete(self, session_id: str, by: str) -> None: ...
+
+    async def pairing_code(self, session_id: str, phone_number: str) -> str: ...
+
+    async def screenshot(self, session_id: str) -> bytes: ...
+
+    async def number_status(self, session_id: str, number: str) -> NumberStatus: ...
+
+
+class Messages(Protocol):
+    async def accept(
+        self, session_id: str, draft: Draft, *, key: str | None, allow_duplicate: bool
+    ) -> Accepted | Duplicate | AlreadyAccepted:
+        """Returns after the row is on disk. RuleBroken("key_reused") if the key belonged to other content."""
+        ...
+
+    async def outcome(self, message_id: str, seconds: float) -> OutgoingMessage:
+        """The row when it was sent, failed or cancelled, or as it is after `seconds`."""
+        ...
+
+    async def page(
+        self, session_id: str, *, direction: Direction | None, limit: int, cursor: str | None
+    ) -> MessagePage:
+        """RuleBroken("bad_cursor") if it is not one of ours."""
+        ...
+
+    async def get(self, session_id: str, message_id: str) -> OutgoingMessage:
+        """RuleBroken("unknown_message") if this session has no such message."""
+        ...
+
+    async def cancel(self, session_id: str, message_id: str) -> OutgoingMessage:
+        """RuleBroken("wrong_state") when it has begun or ended."""
+        ...
+
+    async def retry(self, session_id: str, message_id: str) -> OutgoingMessage:
+        """RuleBroken("wrong_state") unless it had failed."""
+        ...
+
+
+class Operations(Protocol):
+    """The operator's view and verbs. Reads are of published snapshots: no actor is asked."""
+
+    def snapshot(self, *, depth: int | None, states: frozenset[str] | None) -> Snapshot: ...
+
+    def transitions(self) -> Sequence[Transition]: ...
+
+    def subscribe(self, listener: Callable[[Transition], None]) -> Callable[[], None]:
+        """Calls with each transition, on a thread of supervision's; the result ends it."""
+        ...
+
+    async def act(self, verb: Verb, path: str, by: str) -> None:
+        """supervision.AdminError when refused. Starts and stops of sessions are kept over a restart of the service."""
+        ...
+
+    async def health(self) -> Health: ...
