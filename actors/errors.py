@@ -9,6 +9,7 @@
        ├─ SessionError             a session's browser or page
        │  ├─ TransientLoss         restart with back-off
        │  ├─ PermanentLoss         a human must act
+       │  ├─ LoginLost             start anew with an empty profile and a new code to scan
        │  └─ Banned                not before a time
        ├─ SendFailed               this attempt failed; it may have reached WhatsApp
        ├─ DeadlinePassed           no answer in time
@@ -73,7 +74,16 @@ class TransientLoss(SessionError):
 
 
 class PermanentLoss(SessionError):
-    """Only a human can bring it back: scan again, unlock, update."""
+    """Only a human can bring it back: scan again, unlock, update. `login_gone`: the profile is void."""
+
+    def __init__(self, reason: str, *, login_gone: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.login_gone = login_gone
+
+
+class LoginLost(SessionError):
+    """The stored login is no longer accepted, and a fresh code may be shown without asking anybody."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -59,6 +59,21 @@ class DocumentLoaded:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadingProgress:
+    """The page loads or syncs; `percent` is 0 to 100."""
+
+    percent: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountBanned:
+    """WhatsApp closed the account until then (an aware datetime)."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class BrowserLost:
     """The browser, its renderer or our DevTools channel is gone; `reason` is a fixed word of BrowserLoss."""
 
@@ -67,7 +82,15 @@ class BrowserLost:
 
 
 PageEvent: TypeAlias = (
-    QrShown | StateChanged | LoggedOut | MessageArrived | AckArrived | DocumentLoaded | BrowserLost
+    QrShown
+    | StateChanged
+    | LoggedOut
+    | MessageArrived
+    | AckArrived
+    | DocumentLoaded
+    | LoadingProgress
+    | AccountBanned
+    | BrowserLost
 )
 
 # --- to a session ----------------------------------------------------------------------------------------
