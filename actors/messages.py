@@ -145,24 +145,29 @@ class AcceptMessage:
 
 @dataclass(frozen=True, slots=True)
 class BeginAttempt:
-    """Count an attempt and mark the row `sending`. -> OutgoingMessage as before, or None if it must not go."""
+    """Count an attempt, mark the row `sending`. -> OutgoingMessage as before, None if it must not go."""
 
     message_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class EndAttempt:
-    """Write an attempt's outcome. -> the row, or None if it is gone."""
+    """Write an attempt's outcome. -> the row, or None if it is gone.
+
+    `spent` False gives the attempt back that BeginAttempt counted: nothing was sent, the session was not ready.
+    It does so only to a row that is `sending`, so that saying it twice gives back one.
+    """
 
     message_id: str
     status: MessageStatus
     ack: Ack = Ack.PENDING
     error: str | None = None
+    spent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class RecordAck:
-    """Raise the delivery level of an outgoing message; never lowers it. -> OutgoingMessage | None if no change"""
+    """Raise a message's delivery level; never lowers it. -> OutgoingMessage, None if nothing changed"""
 
     session_id: str
     wa_message_id: str
@@ -210,12 +215,12 @@ UNSET = Unset()
 @dataclass(frozen=True, slots=True)
 class AccountChanges:
     desired: bool | Unset = UNSET
-    phone_number: str | None | Unset = UNSET
-    profile_name: str | None | Unset = UNSET
-    last_error: str | None | Unset = UNSET
-    connected_at: datetime | None | Unset = UNSET
-    last_seen: datetime | None | Unset = UNSET
-    last_check: datetime | None | Unset = UNSET
+    phone_number: str | Unset | None = UNSET
+    profile_name: str | Unset | None = UNSET
+    last_error: str | Unset | None = UNSET
+    connected_at: datetime | Unset | None = UNSET
+    last_seen: datetime | Unset | None = UNSET
+    last_check: datetime | Unset | None = UNSET
     config: SessionConfig | Unset = UNSET
 
 
@@ -228,7 +233,7 @@ class DeleteAccount:
 
 @dataclass(frozen=True, slots=True)
 class CancelMessage:
-    """Cancel what has not begun. -> OutgoingMessage after, or None if unknown; status tells whether it worked"""
+    """Cancel what has not begun. -> OutgoingMessage after (its status tells), None if unknown"""
 
     message_id: str
 

@@ -1,13 +1,14 @@
 """The outside, as the actors know it. `wahook/service.py` hands each actor the real thing.
 
 Every `Future` here is a `concurrent.futures.Future` that settles by itself within the call's own deadline
-(with `errors.DeadlinePassed` if need be), so nobody waits for ever. All methods may be called from any thread.
+(with `errors.DeadlinePassed` if need be), so nobody waits for ever. Any thread may call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -28,7 +29,7 @@ class WhatsAppClient(Protocol):
     """One session's browser and page. The object outlives incarnations; at most one browser lives in it."""
 
     def open(self, incarnation: int, emit: Callable[[PageEvent], None]) -> Future[None]:
-        """Launch, attach, preload, navigate. Settles when the page is on its way; what it says comes by `emit`.
+        """Launch, attach, preload, navigate. Settles when the page is on its way; it speaks by `emit`.
 
         Kills whatever an earlier incarnation left before it launches. `emit` is called on the browser thread
         and must not block; it is never called again after `close` or `kill` was called. Fails with a subclass
@@ -52,7 +53,7 @@ class WhatsAppClient(Protocol):
     def state(self, deadline: float) -> Future[PageState]: ...
 
     def send_text(self, message: OutgoingMessage, deadline: float) -> Future[SendReceipt]:
-        """Send with the id that the message carries. Fails with SendRefused (permanent) or SendFailed (may retry)."""
+        """Send with the message's own id. Fails with SendRefused (for good) or SendFailed (may be retried)."""
         ...
 
     def find_sent(self, message: OutgoingMessage, deadline: float) -> Future[Ack | None]:
@@ -81,7 +82,7 @@ class WhatsAppClient(Protocol):
 
 
 class Journal(Protocol):
-    """Durable state. Called by the journal writer only, in its thread; blocking, with the database's deadline."""
+    """Durable state. Only the journal writer calls, in its thread; blocks until the database's deadline."""
 
     def write(self, operations: Sequence[JournalOperation]) -> list[object]:
         """Apply all in one transaction and commit to disk; results in the same order.
@@ -92,25 +93,60 @@ class Journal(Protocol):
         ...
 
 
-class Lane(Protocol):
-    """One session's queues and the thread that works them."""
+@dataclass(frozen=True, slots=True)
+class LaneView:
+    """What a lane is doing, for the operator's tree."""
 
-    def start(self, on_death: Callable[[BaseException], None]) -> None: ...
+    open: bool
+    waiting: str | None  # a fixed phrase: why the next message does not go; None: nothing waits, or one is going
+    queued: int
+    scheduled: int
+    sending: str | None  # the message id in flight
+
+
+@dataclass(frozen=True, slots=True)
+class LaneListener:
+    """Whom a lane tells. Called on the lane's own thread; none may block."""
+
+    died: Callable[[BaseException], None]  # the thread has ended by itself: its last act
+    gap: Callable[[], None]  # Redis came back or was emptied: ask the journal and call `rebuild`
+    changed: Callable[[LaneView], None]
+
+
+class Lane(Protocol):
+    """One session's queues and the thread that works them. Methods may be called from any thread."""
+
+    def start(self, listener: LaneListener) -> None:
+        """Start the thread, closed. Does not wait for Redis; `gap` is called when it answers."""
+        ...
 
     def enqueue(self, message: OutgoingMessage) -> None:
-        """Put the pointer to a row into the queue of its priority, or the schedule. Idempotent by message id."""
+        """Put the pointer to a row into the queue of its priority, or the schedule. Idempotent by message id.
+
+        Never raises for Redis: what it could not put is put by the `rebuild` that follows its return.
+        """
+        ...
+
+    def rebuild(self, rows: Sequence[OutgoingMessage]) -> int:
+        """Put back what is missing of the journal's undone rows, in their order; how many. Idempotent."""
         ...
 
     def set_open(self, is_open: bool) -> None: ...
 
-    def stop(self, deadline: float) -> None: ...
+    def stop(self, deadline: float) -> None:
+        """Begin nothing more, wait for what is in flight, end the thread. DeadlinePassed if it did not end.
+
+        What was still in flight near the deadline is abandoned: its row stays `sending`, so it is looked for
+        before it is sent again. Idempotent.
+        """
+        ...
 
 
 class ManagedProcess(Protocol):
     """A helper process that one actor owns (Redis, ChromeDriver)."""
 
     def start(self, on_exit: Callable[[int], None]) -> Future[int]:
-        """Start and wait until it answers; settles with the pid. `on_exit` gets the return code, any thread."""
+        """Start and wait until it answers; settles with the pid. `on_exit` gets the code, on any thread."""
         ...
 
     def stop(self) -> Future[None]: ...
@@ -130,6 +166,14 @@ class Board(Protocol):
     def publish(self, view: SessionView) -> None: ...
 
     def get(self, session_id: str) -> SessionView | None: ...
+
+
+class Profiles(Protocol):
+    """Where the browsers keep their logins."""
+
+    def discard(self, session_id: str) -> None:
+        """Remove a profile whose login is void, or that must be forgotten. Blocking; the browser is down."""
+        ...
 
 
 class Calendar(Protocol):
