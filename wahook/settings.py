@@ -1,6 +1,6 @@
-"""Every setting, from the environment; `config/wahook.toml` shows them all with their defaults.
+"""Every setting, from the environment or a file; `config/wahook.toml` shows them all with their defaults.
 
-Read once at start. A wrong value ends the start with the variable's name and what it may be.
+Read once at start by `read_settings`; a wrong value ends it with the variable's name and what it may be.
 """
 
 from __future__ import annotations
@@ -8,17 +8,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from wahook.settings_sources import ConfigFile, Environment, explain
 
 Seconds = Annotated[float, Field(gt=0)]
-Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]*/(second|minute|hour|day)$")]
+Rate = Annotated[
+    str,
+    Field(
+        pattern=r"^[1-9][0-9]*/(second|minute|hour|day)$", description="like 10/minute; or second, hour, day"
+    ),
+]
 
 
 class Settings(BaseSettings):
     """One field per variable; the variable is the field's name in capitals unless an alias is given."""
 
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", populate_by_name=True, frozen=True)
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True, extra="ignore", populate_by_name=True, frozen=True, hide_input_in_errors=True
+    )
 
     port: int = Field(4000, ge=0, le=65535)
     host: str = "127.0.0.1"
@@ -44,7 +53,7 @@ class Settings(BaseSettings):
     session_rate_limit: Rate = "10/minute"
     user_rate_limit: Rate = "30/minute"
     duplicate_window: float = Field(300, ge=0)
-    test_message_to: str | None = Field(None, pattern=r"^[0-9]{5,20}$")
+    test_message_to: str | None = Field(None, pattern=r"^[0-9]{5,20}$", description="a number: digits only")
     memory_limit_mb: int = Field(450, ge=64)
     idle_cleanup_after: Seconds = 1800
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
@@ -54,6 +63,17 @@ class Settings(BaseSettings):
     send_deadline: Seconds = 30
     open_deadline: Seconds = 60
     stop_deadline: Seconds = 10
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_: object,
+        **__: object,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the file that WAHOOK_CONFIG names."""
+        return init_settings, Environment(settings_cls), ConfigFile(settings_cls)
 
     @model_validator(mode="before")
     @classmethod
@@ -75,3 +95,11 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{(self.data / 'wahook.db').resolve()}"
+
+
+def read_settings() -> Settings:
+    """The settings of this process; SettingsError, which is to be printed as it is, when one is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise explain(error, Settings.model_fields) from None
