@@ -53,7 +53,7 @@ class WhatsAppClient(Protocol):
     def state(self, deadline: float) -> Future[PageState]: ...
 
     def send_text(self, message: OutgoingMessage, deadline: float) -> Future[SendReceipt]:
-        """Send with the message's own id. Fails with SendRefused (for good) or SendFailed (may be retried)."""
+        """Send with the message's own id. Fails with SendRefused (for good) or SendFailed (try again)."""
         ...
 
     def find_sent(self, message: OutgoingMessage, deadline: float) -> Future[Ack | None]:

@@ -173,7 +173,7 @@ def begin(policy: Policy) -> list[Effect]:
     return [Arm(Wait.OPENING, policy.open_deadline)]
 
 
-def step(state: State, happening: Happening, policy: Policy) -> Step:
+def step(state: State, happening: Happening, policy: Policy) -> Step:  # noqa: C901, PLR0911 (a table)
     """The next state, and what to do, in order."""
     match happening:
         case QrShown(code=code):
@@ -324,6 +324,11 @@ def status_after(error: BaseException | None, *, asked: bool) -> SessionStatus:
     return SessionStatus.ERROR if isinstance(error, PermanentLoss) else SessionStatus.RECONNECTING
 
 
+def login_void(error: BaseException | None) -> bool:
+    """Whether the profile's login is of no more use after this loss."""
+    return isinstance(error, LoginLost) or (isinstance(error, PermanentLoss) and error.login_gone)
+
+
 def farewell(state: State, error: BaseException | None) -> list[Event]:
     """What people are told of a failed incarnation: nothing twice, nothing that was never up."""
     events: list[Event] = []
@@ -331,7 +336,7 @@ def farewell(state: State, error: BaseException | None) -> list[Event]:
     permanent = isinstance(error, PermanentLoss)
     if permanent or state.status is SessionStatus.READY:
         events.append(Disconnected(state.session_id, reason, permanent))
-    if isinstance(error, LoginLost) or (isinstance(error, PermanentLoss) and error.login_gone):
+    if login_void(error):
         events.append(AuthFailure(state.session_id, reason))
     return events
 

@@ -1,0 +1,94 @@
+"""The sends of one session that have not been answered yet. Plain; the session's thread only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from actors.errors import DeadlinePassed, SendFailed
+from actors.messages import SendMessage
+from actors.model import Ack, SendReceipt
+from actors.ports import WhatsAppClient
+from supervision import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The page's answer to: do you know this id?"""
+
+    request: SendMessage
+    future: Future[Ack | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The page's answer to a send."""
+
+    wa_message_id: str
+    future: Future[SendReceipt]
+
+
+class Sends:
+    """Who waits for which WhatsApp id. A send is answered once: by the page's answer or by an ack.
+
+    `tell` brings `Looked` and `Sent` back to the session's thread.
+    """
+
+    def __init__(self, client: WhatsAppClient, call_deadline: float, tell: Callable[[object], None]) -> None:
+        self._client = client
+        self._call_deadline = call_deadline
+        self._tell = tell
+        self._waiting: dict[str, tuple[SendMessage, Reply]] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def begin(self, request: SendMessage, reply: Reply) -> None:
+        """Send, or look for the id first if it may be on the wire already.
+
+        A second ask for the same id takes the place of the first.
+        """
+        message = request.message
+        self.failed(message.wa_message_id, DeadlinePassed("asked again"))
+        self._waiting[message.wa_message_id] = (request, reply)
+        if not request.may_be_on_wire:
+            self._put_on_wire(request)
+            return
+        looking = self._client.find_sent(message, self._call_deadline)
+        looking.add_done_callback(lambda future: self._tell(Looked(request, future)))
+
+    def looked(self, answer: Looked) -> None:
+        """Send only what the page does not know. Unable to tell, it is not sent."""
+        wa_message_id = answer.request.message.wa_message_id
+        if error := answer.future.exception():
+            self.failed(wa_message_id, SendFailed(f"cannot tell whether it was sent: {error}"))
+            return
+        ack = answer.future.result()
+        if ack is None or ack is Ack.ERROR:
+            self._put_on_wire(answer.request)
+        else:
+            # PENDING: the page has it and sends it by itself; its ack settles this, or the asker's deadline.
+            self.acked(wa_message_id, ack)
+
+    def sent(self, answer: Sent) -> None:
+        """The page has answered a send."""
+        if error := answer.future.exception():
+            self.failed(answer.wa_message_id, error)
+        else:
+            self.acked(answer.wa_message_id, max(answer.future.result().ack, Ack.SERVER))
+
+    def acked(self, wa_message_id: str, ack: Ack) -> None:
+        """The server has it (or more): that settles the send, whatever the page's own answer will be."""
+        if ack >= Ack.SERVER and (found := self._waiting.pop(wa_message_id, None)):
+            found[1].set(SendReceipt(wa_message_id, ack))
+
+    def failed(self, wa_message_id: str, error: BaseException) -> None:
+        """The page refused or failed; nothing happens if an ack was quicker."""
+        if found := self._waiting.pop(wa_message_id, None):
+            found[1].fail(error)
+
+    def _put_on_wire(self, request: SendMessage) -> None:
+        wa_message_id = request.message.wa_message_id
+        sending = self._client.send_text(request.message, request.deadline)
+        sending.add_done_callback(lambda future: self._tell(Sent(wa_message_id, future)))

@@ -1,0 +1,404 @@
+"""The session actor: owns one Chromium, carries out what `session_state` decides. It never blocks.
+
+Every call into the browser is a future whose result comes back as a message; what the page says arrives as
+messages too. So the mailbox is the one order of everything that happens to a session.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from actors import session_state, session_view
+from actors.errors import DomainError, Fault, LoginLost, SessionError, SessionNotReady, TransientLoss
+from actors.events import MessageAck, Ready, Reconnected, StatusChanged
+from actors.inbox import Inbox
+from actors.messages import (
+    AccountBanned,
+    AccountChanges,
+    AckArrived,
+    BrowserLost,
+    CheckNumber,
+    CloseLane,
+    ConnectionSuspect,
+    DocumentLoaded,
+    Journaled,
+    JournalOperation,
+    LoadingProgress,
+    LoggedOut,
+    Logout,
+    MessageArrived,
+    OpenLane,
+    QrShown,
+    RecordAck,
+    RecordIncoming,
+    RequestPairingCode,
+    SendMessage,
+    StateChanged,
+    TakeScreenshot,
+    UpdateAccount,
+)
+from actors.model import IncomingMessage, OutgoingMessage, SessionStatus
+from actors.post import Post
+from actors.sending import Looked, Sends, Sent
+from actors.session_parts import SessionMemory, SessionParts
+from actors.session_state import (
+    Arm,
+    Connected,
+    End,
+    Fail,
+    LoginMissing,
+    LogoutAsked,
+    NotConnected,
+    ShowCode,
+    State,
+    Suspected,
+    Tell,
+)
+from supervision import Actor, Context, Exit, ExitKind, Timer
+
+log = structlog.get_logger(__name__)
+
+TICK = 5.0  # seconds between repeats of what got no answer
+RECONCILE_EVERY = 300.0  # seconds; a net below the page's own events
+
+
+@dataclass(frozen=True, slots=True)
+class _LaunchGranted:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    future: Future[None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reconciled:
+    future: Future[tuple[IncomingMessage, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tick:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Reconcile:
+    pass
+
+
+class SessionActor(Actor):
+    """One incarnation of a session."""
+
+    def __init__(self, context: Context, parts: SessionParts) -> None:
+        super().__init__(context)
+        self._parts = parts
+        self._id = parts.account.session_id
+        self._writer = context.lookup(parts.writer_path)
+        self._lane = context.lookup(parts.lane_path)
+        self._post = Post(context.path, str(context.incarnation), self._writer.tell)
+        self._sends = Sends(parts.client, parts.call_deadline, self._tell_self)
+        self._timer: Timer | None = None
+        self._login_void = False
+        self._inbox = Inbox(self._record, session_view.seconds(parts.account.created_at), 0)
+        self._view = session_view.first(parts.account, parts.board.get(self._id), parts.calendar())
+        self._state = State(
+            session_id=self._id,
+            status=self._view.status,
+            recovering=self._view.status is SessionStatus.RECONNECTING,
+            had_login=parts.account.phone_number is not None or self._view.phone_number is not None,
+            fresh_starts_left=parts.memory.fresh_starts_left,
+            phone_number=self._view.phone_number,
+            profile_name=self._view.profile_name,
+        )
+
+    # -- start and end ----------------------------------------------------------------------------------
+
+    def started(self) -> None:
+        """Ready at once: opening a page takes its time, and has its own deadline."""
+        self.context.claim(f"profile:{self._id}")
+        self.context.kill_with(self._parts.client.kill)
+        self._publish()
+        account, newest = self._parts.account, self._parts.last_incoming() or 0
+        self._inbox = Inbox(self._record, session_view.seconds(account.created_at), newest)
+        self.context.every(TICK, _Tick())
+        self.context.every(RECONCILE_EVERY, _Reconcile())
+        self._parts.slots.request(self._slot, lambda: self._tell_self(_LaunchGranted()))
+
+    @property
+    def _slot(self) -> tuple[str, int]:
+        return self._id, self.context.incarnation
+
+    def stopping(self, exit: Exit) -> None:  # noqa: A002
+        """Tell people, then end the browser: gently unless it is past hearing us."""
+        self._parts.slots.release(self._slot)
+        self._lane.tell(CloseLane())
+        asked = exit.kind in (ExitKind.NORMAL, ExitKind.SHUTDOWN)
+        error = exit.error
+        if not asked:
+            for event in session_state.farewell(self._state, error):
+                self._parts.announce(event)
+            self._view = replace(self._view, last_error=session_view.words(exit))
+            self._save(AccountChanges(last_error=session_view.words(exit)))
+        self._show(session_state.status_after(error, asked=asked))
+        self._end_browser(hearing=asked or not isinstance(error, TransientLoss))
+        if isinstance(error, LoginLost):
+            self._parts.memory.fresh_starts_left -= 1
+        if self._login_void or session_state.login_void(error):
+            self._parts.profiles.discard(self._id)
+
+    def _end_browser(self, *, hearing: bool) -> None:
+        client = self._parts.client
+        if hearing:
+            try:
+                client.close().result(self._parts.stop_deadline)
+            except (Fault, TimeoutError) as error:
+                log.warning("session.close_failed", session=self._id, error=type(error).__name__)
+        client.kill()
+        self.context.processes()
+
+    # -- messages ---------------------------------------------------------------------------------------
+
+    def handle(self, message: object) -> object:
+        """One thing at a time."""
+        match message:
+            case MessageArrived(message=incoming):
+                self._inbox.arrived(incoming)
+            case AckArrived():
+                self._acked(message)
+            case (
+                QrShown()
+                | StateChanged()
+                | LoggedOut()
+                | AccountBanned()
+                | LoadingProgress()
+                | DocumentLoaded()
+                | BrowserLost()
+                | session_state.DeadlinePassed()
+            ):
+                self._step(message)
+            case _Tick():
+                self._tick()
+            case _Reconcile() if self._ready:
+                self._reconcile()
+            case Journaled(correlation=correlation, result=result):
+                self._journaled(correlation, result)
+            case ConnectionSuspect(reason=reason):
+                self._step(Suspected(reason))
+            case _LaunchGranted():
+                self._open()
+            case _:
+                self._called(message)
+        return None
+
+    def _called(self, message: object) -> None:
+        """What somebody asked, or an answer of the page to it."""
+        client, deadline = self._parts.client, self._parts.call_deadline
+        match message:
+            case SendMessage():
+                self._when_ready(message.deadline)
+                self._sends.begin(message, self.context.defer_reply())
+            case CheckNumber(number=number):
+                self._pass_on(client.number_status(number, self._when_ready(deadline)))
+            case RequestPairingCode(phone_number=phone_number):
+                if self._state.status is not SessionStatus.QR:
+                    raise SessionNotReady(f"a pairing code needs status qr, this is {self._state.status}")
+                self._pass_on(client.pairing_code(phone_number, deadline))
+            case TakeScreenshot():
+                self._pass_on(client.screenshot(deadline))
+            case Logout():
+                self._log_out()
+            case _:
+                self._answered(message)
+
+    def _answered(self, message: object) -> None:
+        """The browser's answers."""
+        match message:
+            case _Opened(future=future):
+                self._opened(future)
+            case Looked():
+                self._sends.looked(message)
+            case Sent():
+                self._sends.sent(message)
+            case _Reconciled(future=history):
+                self._reconciled(history)
+
+    @property
+    def _ready(self) -> bool:
+        return self._state.status is SessionStatus.READY
+
+    def _when_ready(self, deadline: float) -> float:
+        if not self._ready:
+            raise SessionNotReady(f"session is {self._state.status}")
+        return deadline
+
+    def _tell_self(self, message: object) -> None:
+        """From any thread. What an earlier incarnation still hears is nobody's any more."""
+        if self.context.current:
+            self.context.handle.tell(message)
+
+    def _pass_on(self, future: Future[Any]) -> None:
+        """Answer the ask with what the page answers, without another turn through the mailbox."""
+        reply = self.context.defer_reply()
+
+        def settle(done: Future[Any]) -> None:
+            error = done.exception()
+            if error is None:
+                reply.set(done.result())
+            else:
+                reply.fail(error)
+
+        future.add_done_callback(settle)
+
+    # -- the page ---------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        self._do(session_state.begin(self._parts.policy))
+        opening = self._parts.client.open(self.context.incarnation, self._tell_self)
+        opening.add_done_callback(lambda future: self._tell_self(_Opened(future)))
+
+    def _opened(self, future: Future[None]) -> None:
+        if error := future.exception():
+            raise error if isinstance(error, SessionError) else TransientLoss("open_failed", str(error))
+        self.context.processes(*self._parts.client.pids)
+
+    def _acked(self, arrived: AckArrived) -> None:
+        self._sends.acked(arrived.wa_message_id, arrived.ack)
+        self._write(RecordAck(self._id, arrived.wa_message_id, arrived.ack))
+
+    def _step(self, happening: session_state.Happening) -> None:
+        self._state, effects = session_state.step(self._state, happening, self._parts.policy)
+        self._do(effects)
+        if self._state.status is not self._view.status:
+            self._show(self._state.status)
+
+    def _do(self, effects: list[session_state.Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Tell(event=event):
+                    self._parts.announce(event)
+                case Arm(wait=wait, seconds=seconds):
+                    self._arm(wait, seconds)
+                case ShowCode(code=code, lives=lives):
+                    self._show_code(code, lives)
+                case Connected(again=again):
+                    self._connected(again=again)
+                case NotConnected():
+                    self._lane.tell(CloseLane())
+                case LoginMissing(reason=reason):
+                    self._save(AccountChanges(last_error=reason))
+                case End(reason=reason, discard_profile=discard):
+                    self._end(reason, discard=discard)
+                case Fail(error=error):
+                    raise error
+
+    def _arm(self, wait: session_state.Wait | None, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        if wait is not None:
+            self._timer = self.context.after(seconds, session_state.DeadlinePassed(wait))
+
+    def _show_code(self, code: str, lives: int) -> None:
+        self._parts.slots.release(self._slot)
+        now = self._parts.calendar()
+        expires_at = session_view.expiry(now, lives)
+        self._view = session_view.with_code(self._view, code, self._state.qr_count, expires_at)
+        self._show(SessionStatus.QR)
+        self._parts.announce(session_state.announcement(self._state, code, int(now.timestamp() * 1000)))
+
+    def _end(self, reason: str, *, discard: bool) -> None:
+        self._view = replace(self._view, last_error=None if reason == "logout" else reason)
+        self._login_void = discard
+        self._save(AccountChanges(desired=False, last_error=self._view.last_error))
+        self.context.stop(reason)
+
+    def _connected(self, *, again: bool) -> None:
+        self._parts.slots.release(self._slot)
+        self._parts.memory.fresh_starts_left = SessionMemory().fresh_starts_left
+        self.context.healthy()
+        now, state = self._parts.calendar(), self._state
+        self._view = session_view.connected(self._view, state.phone_number, state.profile_name, now)
+        self._save(
+            AccountChanges(
+                phone_number=state.phone_number,
+                profile_name=state.profile_name,
+                connected_at=now,
+                last_seen=now,
+                last_error=None,
+            )
+        )
+        self._show(SessionStatus.READY)
+        told = Reconnected if again else Ready
+        self._parts.announce(told(self._id, state.phone_number or "", state.profile_name))
+        self._lane.tell(OpenLane())
+        self._reconcile()
+
+    # -- what people see --------------------------------------------------------------------------------
+
+    def _show(self, status: SessionStatus) -> None:
+        changed = status is not self._view.status
+        self._view = session_view.with_status(self._view, status, self._parts.calendar())
+        self._publish()
+        if changed:
+            log.info("session.status", session=self._id, status=str(status))
+            self._parts.announce(StatusChanged(self._id, status))
+
+    def _publish(self) -> None:
+        self._parts.board.publish(self._view)
+        self.context.report(status=str(self._view.status))
+
+    # -- the journal ------------------------------------------------------------------------------------
+
+    def _write(self, operation: JournalOperation) -> None:
+        self._post.write(operation, self.context.clock.monotonic())
+
+    def _save(self, changes: AccountChanges) -> None:
+        self._write(UpdateAccount(self._id, changes))
+
+    def _tick(self) -> None:
+        self._post.tell_again(self.context.clock.monotonic(), after=TICK)
+        if self._ready:
+            self._lane.tell(OpenLane())
+
+    def _journaled(self, correlation: str, result: object) -> None:
+        operation = self._post.settle(correlation)
+        if operation is None:
+            return
+        if isinstance(result, DomainError):
+            log.warning("session.journal_refused", session=self._id, operation=type(operation).__name__)
+        elif isinstance(operation, RecordIncoming) and isinstance(result, tuple):
+            for message in result:
+                self._parts.announce(session_view.received(self._id, message))
+        elif isinstance(operation, RecordAck) and isinstance(result, OutgoingMessage):
+            self._parts.announce(
+                MessageAck(self._id, result.message_id, result.wa_message_id, result.ack, result.status)
+            )
+
+    def _record(self, messages: tuple[IncomingMessage, ...]) -> None:
+        self._write(RecordIncoming(self._id, messages))
+
+    def _reconcile(self) -> None:
+        """Ask the page what arrived while nobody listened."""
+        if self._inbox.fetching:
+            return
+        history = self._parts.client.recent_incoming(self._inbox.hold(), self._parts.call_deadline)
+        history.add_done_callback(lambda future: self._tell_self(_Reconciled(future)))
+
+    def _reconciled(self, future: Future[tuple[IncomingMessage, ...]]) -> None:
+        if error := future.exception():
+            log.warning("session.reconcile_failed", session=self._id, error=type(error).__name__)
+            self.context.after(TICK, _Reconcile())
+            self._inbox.history(())
+        else:
+            self._inbox.history(future.result())
+
+    def _log_out(self) -> None:
+        if not self._ready:
+            raise SessionNotReady(f"only a ready session can log out, this is {self._state.status}")
+        self._step(LogoutAsked())
+        self._pass_on(self._parts.client.logout(self._parts.call_deadline))

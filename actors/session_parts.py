@@ -1,0 +1,55 @@
+"""What a session is made of, and what supervision does about its exits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from actors import session_state
+from actors.errors import Banned, LoginLost, PermanentLoss
+from actors.model import Account
+from actors.ports import Announce, Board, Calendar, Profiles, WhatsAppClient
+from actors.slots import LaunchSlots
+from supervision import Exit, HoldUntil, Outcome, RestartLater, RestartNow, StopChild
+
+
+@dataclass(slots=True)
+class SessionMemory:
+    """What outlives an incarnation and is not worth a row: lives with the session's specification."""
+
+    fresh_starts_left: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SessionParts:
+    """Everything a session is made of; one for each session, shared by its incarnations.
+
+    `last_incoming` gives the Unix time of the newest journaled message, None without any.
+    """
+
+    account: Account
+    client: WhatsAppClient
+    policy: session_state.Policy
+    announce: Announce
+    board: Board
+    calendar: Calendar
+    profiles: Profiles
+    slots: LaunchSlots
+    memory: SessionMemory
+    last_incoming: Callable[[], int | None]
+    writer_path: str
+    lane_path: str
+    call_deadline: float
+    stop_deadline: float
+
+
+def classify(exit_: Exit) -> Outcome | None:
+    """What supervision does about an exit: by the type of the loss, never by its text."""
+    match exit_.error:
+        case PermanentLoss(reason=reason):
+            return StopChild(reason)
+        case Banned(until=until):
+            return HoldUntil(until)
+        case LoginLost():
+            return RestartNow()
+    return RestartLater() if exit_.abnormal else None

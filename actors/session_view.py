@@ -1,0 +1,87 @@
+"""What people see of a session: how each moment changes the published view. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from actors.errors import SessionError
+from actors.events import MessageReceived
+from actors.model import Account, IncomingMessage, SessionStatus, SessionView
+from supervision import Exit
+
+
+def first(account: Account, seen: SessionView | None, now: datetime) -> SessionView:
+    """The view of a new incarnation: still reconnecting if the last one was lost, else initializing."""
+    if seen is None:
+        seen = SessionView(
+            account.session_id,
+            SessionStatus.STOPPED,
+            now,
+            phone_number=account.phone_number,
+            profile_name=account.profile_name,
+            connected_at=account.connected_at,
+            last_seen=account.last_seen,
+        )
+    if seen.status is SessionStatus.RECONNECTING:
+        return without_code(seen)
+    return with_status(seen, SessionStatus.INITIALIZING, now)
+
+
+def with_status(view: SessionView, status: SessionStatus, now: datetime) -> SessionView:
+    """A code is shown only while the status is `qr`."""
+    if status is not SessionStatus.QR:
+        view = without_code(view)
+    return view if status is view.status else replace(view, status=status, since=now)
+
+
+def with_code(view: SessionView, code: str, count: int, expires_at: datetime) -> SessionView:
+    """The page shows this code."""
+    return replace(view, qr_code=code, qr_count=count, qr_expires_at=expires_at)
+
+
+def without_code(view: SessionView) -> SessionView:
+    """No code is on the page."""
+    return replace(view, qr_code=None, qr_count=0, qr_expires_at=None)
+
+
+def connected(
+    view: SessionView, phone_number: str | None, profile_name: str | None, now: datetime
+) -> SessionView:
+    """It can send and receive."""
+    return replace(
+        view,
+        phone_number=phone_number,
+        profile_name=profile_name,
+        connected_at=now,
+        last_seen=now,
+        last_error=None,
+    )
+
+
+def expiry(now: datetime, lives: int) -> datetime:
+    """When a code that was just shown ends; `lives` in seconds."""
+    return now + timedelta(seconds=lives)
+
+
+def received(session_id: str, message: IncomingMessage) -> MessageReceived:
+    """The event of a message that is on disk now."""
+    return MessageReceived(
+        session_id,
+        message.wa_message_id,
+        message.sender,
+        message.body,
+        message.type,
+        message.has_media,
+        message.timestamp,
+    )
+
+
+def words(exit_: Exit) -> str:
+    """An end in words for people: the loss that was noticed, else what supervision saw."""
+    return str(exit_.error) if isinstance(exit_.error, SessionError) else exit_.reason
+
+
+def seconds(moment: datetime | None) -> int:
+    """Unix time, 0 for never."""
+    return 0 if moment is None else int(moment.timestamp())
