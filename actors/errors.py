@@ -15,6 +15,7 @@
        ├─ DeadlinePassed           no answer in time
        ├─ ProcessError             a helper process did not start or died
        └─ JournalError             the database; nothing was written
+          └─ CommitUncertain       it failed in the commit: written or not, nobody knows
 
 Permanent or transient is the type. What nobody knows is permanent for credentials, transient for processes.
 """
@@ -112,3 +113,7 @@ class ProcessError(Fault):
 
 class JournalError(Fault):
     """The database refused; nothing of the batch was written."""
+
+
+class CommitUncertain(JournalError):
+    """The database failed while it committed: the batch is on disk as a whole, or not at all."""

@@ -233,14 +233,17 @@ class DeleteAccount:
 
 @dataclass(frozen=True, slots=True)
 class CancelMessage:
-    """Cancel what has not begun. -> OutgoingMessage after (its status tells), None if unknown"""
+    """Cancel what has not begun. -> OutgoingMessage after, None if unknown, RuleBroken("wrong_state")"""
 
     message_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class RetryMessage:
-    """Queue a failed message again with fresh attempts. -> OutgoingMessage after, or None if unknown"""
+    """Queue a failed message again with fresh attempts and the same WhatsApp id, which is looked for first.
+
+    -> OutgoingMessage after, None if unknown, RuleBroken("wrong_state")
+    """
 
     message_id: str
 

@@ -100,6 +100,7 @@ class OutgoingMessage:
     created_at: datetime | None = None
     send_at: datetime | None = None
     sent_at: datetime | None = None
+    may_be_on_wire: bool = False  # an attempt has begun at some time; stays true when a retry resets `attempts`
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,21 @@
+"""${message}."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add what the next version needs."""
+    ${upgrades if upgrades else "pass"}
+
+
+def downgrade() -> None:
+    """Not offered: an older version would not know what to make of newer rows. Restore a copy."""
+    raise NotImplementedError

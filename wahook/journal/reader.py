@@ -1,0 +1,144 @@
+"""What the journal knows, read straight from the database by any thread; never waits for the writer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from actors.errors import RuleBroken
+from actors.model import Account, Direction, MessageStatus, OutgoingMessage
+from wahook.edge.ports import MessagePage, Received
+from wahook.journal import cursors, rows
+from wahook.journal.cursors import Place
+from wahook.journal.faults import database_faults
+from wahook.journal.schema import NEEDS_WORK, accounts, messages_in, messages_out
+
+T = TypeVar("T")
+Entry = tuple[Place, OutgoingMessage | Received]
+
+MAX_PAGE = 1000
+_UNDONE = sa.text(f"{NEEDS_WORK} AND status <> 'failed'")
+
+
+class JournalReader:
+    """Blocking, each call within the database's deadline and in one snapshot; JournalError when it fails."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    # -- sessions ---------------------------------------------------------------------------------------
+
+    def accounts(self) -> list[Account]:
+        """All sessions, oldest first."""
+        found = self._all(sa.select(accounts).order_by(accounts.c.created_at, accounts.c.session_id))
+        return [rows.account(row) for row in found]
+
+    def account(self, session_id: str) -> Account | None:
+        """One session; None if there is none."""
+        return self._one(sa.select(accounts).where(accounts.c.session_id == session_id), rows.account)
+
+    # -- messages ---------------------------------------------------------------------------------------
+
+    def message(self, message_id: str) -> OutgoingMessage | None:
+        """An outgoing message by our id."""
+        return self._one(
+            sa.select(messages_out).where(messages_out.c.message_id == message_id), rows.outgoing
+        )
+
+    def message_by_wa(self, session_id: str, wa_message_id: str) -> OutgoingMessage | None:
+        """An outgoing message by its WhatsApp id."""
+        return self._one(_by_wa(messages_out, session_id, wa_message_id), rows.outgoing)
+
+    def received(self, session_id: str, wa_message_id: str) -> Received | None:
+        """An incoming message by its WhatsApp id."""
+        return self._one(_by_wa(messages_in, session_id, wa_message_id), rows.incoming)
+
+    def page(
+        self, session_id: str, direction: Direction | None = None, limit: int = 50, cursor: str | None = None
+    ) -> MessagePage:
+        """Messages of both directions (or one), newest first by when they were journaled.
+
+        `limit` is 1 to 1000. RuleBroken: "bad_cursor", "bad_limit". An unknown session has an empty page.
+        """
+        if not 1 <= limit <= MAX_PAGE:
+            raise RuleBroken("bad_limit", f"limit must be 1 to {MAX_PAGE}")
+        after = None if cursor is None else cursors.decode(cursor)
+        with database_faults("reading messages"), self._engine.connect() as connection:
+            found: list[Entry] = []
+            for one in (direction,) if direction else Direction:
+                query = _newest(one, session_id, after).limit(limit + 1)
+                found.extend(_entry(one, row) for row in connection.execute(query).mappings())
+        found.sort(key=lambda entry: entry[0], reverse=True)
+        page = found[:limit]
+        return MessagePage(
+            [message for _, message in page], page[-1][0].encode() if len(found) > limit else None
+        )
+
+    def undone(self, session_id: str | None = None) -> list[OutgoingMessage]:
+        """What is queued, scheduled or being sent, in the order of acceptance."""
+        query = sa.select(messages_out).where(_UNDONE).order_by(messages_out.c.seq)
+        if session_id is not None:
+            query = query.where(messages_out.c.session_id == session_id)
+        return [rows.outgoing(row) for row in self._all(query)]
+
+    def counts(self) -> dict[str, dict[MessageStatus, int]]:
+        """By session, how many messages are queued, scheduled, being sent, or failed; no zeros."""
+        columns = messages_out.c.session_id, messages_out.c.status
+        query = (
+            sa.select(*columns, sa.func.count().label("number")).where(sa.text(NEEDS_WORK)).group_by(*columns)
+        )
+        counted: dict[str, dict[MessageStatus, int]] = {}
+        for row in self._all(query):
+            counted.setdefault(row["session_id"], {})[MessageStatus(row["status"])] = row["number"]
+        return counted
+
+    def last_incoming(self, session_id: str) -> int | None:
+        """WhatsApp's stamp (Unix seconds) of the newest incoming message; None if there is none."""
+        newest = sa.func.max(messages_in.c.timestamp).label("newest")
+        found = self._all(sa.select(newest).where(messages_in.c.session_id == session_id))
+        return None if found[0]["newest"] is None else int(found[0]["newest"])
+
+    # -- the database -----------------------------------------------------------------------------------
+
+    def ping(self) -> None:
+        """Prove that the database answers. Raises JournalError."""
+        self._all(sa.select(1))
+
+    def _all(self, query: sa.Select[Any]) -> Sequence[sa.RowMapping]:
+        with database_faults("reading the journal"), self._engine.connect() as connection:
+            return connection.execute(query).mappings().all()
+
+    def _one(self, query: sa.Select[Any], make: Callable[[sa.RowMapping], T]) -> T | None:
+        found = self._all(query)
+        return make(found[0]) if found else None
+
+
+def _by_wa(table: sa.Table, session_id: str, wa_message_id: str) -> sa.Select[Any]:
+    return sa.select(table).where(table.c.session_id == session_id, table.c.wa_message_id == wa_message_id)
+
+
+def _newest(direction: Direction, session_id: str, after: Place | None) -> sa.Select[Any]:
+    table, at = _SOURCES[direction]
+    query = sa.select(table).where(table.c.session_id == session_id).order_by(at.desc(), table.c.seq.desc())
+    if after is None:
+        return query
+    if direction is after.direction:
+        return query.where(sa.tuple_(at, table.c.seq) < sa.tuple_(sa.literal(after.at, at.type), after.seq))
+    return query.where(at <= after.at if direction < after.direction else at < after.at)
+
+
+def _entry(direction: Direction, row: sa.RowMapping) -> Entry:
+    _, at = _SOURCES[direction]
+    make: Callable[[sa.RowMapping], OutgoingMessage | Received] = (
+        rows.incoming if direction is Direction.IN else rows.outgoing
+    )
+    return Place(row[at.name], direction, row["seq"]), make(row)
+
+
+_SOURCES: dict[Direction, tuple[sa.Table, sa.Column[datetime]]] = {
+    Direction.IN: (messages_in, messages_in.c.received_at),
+    Direction.OUT: (messages_out, messages_out.c.created_at),
+}

@@ -1,0 +1,87 @@
+"""Between rows and the values of actors.model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from sqlalchemy import RowMapping
+
+from actors.model import (
+    JSON,
+    Account,
+    Ack,
+    IncomingMessage,
+    MessageStatus,
+    OutgoingMessage,
+    Priority,
+    SessionConfig,
+)
+from wahook.edge.ports import Received
+
+Columns: TypeAlias = RowMapping | Mapping[str, Any]
+
+
+def account_values(account: Account, now: datetime) -> dict[str, Any]:
+    """The columns of a new session."""
+    values = {field.name: getattr(account, field.name) for field in fields(account)}
+    return values | {"config": config_json(account.config), "created_at": account.created_at or now}
+
+
+def account(row: Columns) -> Account:
+    """A session from its columns."""
+    values = _changeable(row)
+    return Account(**values | {"config": config(values["config"])})
+
+
+def config_json(value: SessionConfig) -> dict[str, JSON]:
+    """A config as it is stored."""
+    return {"proxy": value.proxy, "webhooks": list(value.webhooks), "take_over": value.take_over}
+
+
+def config(stored: dict[str, Any]) -> SessionConfig:
+    """A config from what is stored: what another version knew is ignored, what it did not know is default."""
+    return SessionConfig(
+        proxy=stored.get("proxy"),
+        webhooks=tuple(stored.get("webhooks", ())),
+        take_over=bool(stored.get("take_over", False)),
+    )
+
+
+def outgoing_values(message: OutgoingMessage) -> dict[str, Any]:
+    """All columns of an outgoing message but `seq`."""
+    values = {field.name: getattr(message, field.name) for field in fields(message)}
+    values["recipient"] = values.pop("to")
+    values["ack"] = int(message.ack)
+    return values
+
+
+def outgoing(row: Columns) -> OutgoingMessage:
+    """An outgoing message from its row."""
+    values = _changeable(row)
+    del values["seq"]
+    values["to"] = values.pop("recipient")
+    values["priority"] = Priority(values["priority"])
+    values["status"] = MessageStatus(values["status"])
+    values["ack"] = Ack(values["ack"])
+    return OutgoingMessage(**values)
+
+
+def incoming_values(session_id: str, message: IncomingMessage, now: datetime) -> dict[str, Any]:
+    """All columns of an incoming message but `seq`."""
+    values = {field.name: getattr(message, field.name) for field in fields(message)}
+    return values | {"session_id": session_id, "received_at": now}
+
+
+def incoming(row: Columns) -> Received:
+    """An incoming message from its row."""
+    values = _changeable(row)
+    del values["seq"]
+    session_id, received_at = values.pop("session_id"), values.pop("received_at")
+    return Received(IncomingMessage(**values), session_id, received_at)
+
+
+def _changeable(row: Columns) -> dict[str, Any]:
+    return {str(name): value for name, value in row.items()}
