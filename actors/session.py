@@ -44,7 +44,7 @@ from actors.messages import (
 from actors.model import IncomingMessage, OutgoingMessage, SessionStatus
 from actors.post import Post
 from actors.sending import Looked, Sends, Sent
-from actors.session_parts import SessionMemory, SessionParts
+from actors.session_parts import SessionParts
 from actors.session_state import (
     Arm,
     Connected,
@@ -110,7 +110,7 @@ class SessionActor(Actor):
             session_id=self._id,
             status=self._view.status,
             recovering=self._view.status is SessionStatus.RECONNECTING,
-            had_login=parts.account.phone_number is not None or self._view.phone_number is not None,
+            had_login=self._view.phone_number is not None and not parts.memory.login_void,
             fresh_starts_left=parts.memory.fresh_starts_left,
             phone_number=self._view.phone_number,
             profile_name=self._view.profile_name,
@@ -149,6 +149,7 @@ class SessionActor(Actor):
         if isinstance(error, LoginLost):
             self._parts.memory.fresh_starts_left -= 1
         if self._login_void or session_state.login_void(error):
+            self._parts.memory.login_void = True
             self._parts.profiles.discard(self._id)
 
     def _end_browser(self, *, hearing: bool) -> None:
@@ -238,7 +239,7 @@ class SessionActor(Actor):
 
     def _tell_self(self, message: object) -> None:
         """From any thread. What an earlier incarnation still hears is nobody's any more."""
-        if self.context.current:
+        if self.context.handle.incarnation == self.context.incarnation:
             self.context.handle.tell(message)
 
     def _pass_on(self, future: Future[Any]) -> None:
@@ -319,7 +320,7 @@ class SessionActor(Actor):
 
     def _connected(self, *, again: bool) -> None:
         self._parts.slots.release(self._slot)
-        self._parts.memory.fresh_starts_left = SessionMemory().fresh_starts_left
+        self._parts.memory.connected()
         self.context.healthy()
         now, state = self._parts.calendar(), self._state
         self._view = session_view.connected(self._view, state.phone_number, state.profile_name, now)

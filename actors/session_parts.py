@@ -12,12 +12,19 @@ from actors.ports import Announce, Board, Calendar, Profiles, WhatsAppClient
 from actors.slots import LaunchSlots
 from supervision import Exit, HoldUntil, Outcome, RestartLater, RestartNow, StopChild
 
+FRESH_STARTS = 3  # lost logins in a row that are answered by a new code without asking anybody
+
 
 @dataclass(slots=True)
 class SessionMemory:
     """What outlives an incarnation and is not worth a row: lives with the session's specification."""
 
-    fresh_starts_left: int = 3
+    fresh_starts_left: int = FRESH_STARTS
+    login_void: bool = False  # the last profile was discarded: a code is no surprise
+
+    def connected(self) -> None:
+        """A login that works makes up for what was before."""
+        self.fresh_starts_left, self.login_void = FRESH_STARTS, False
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ class State:
     recovering: bool = False
     had_login: bool = False  # the account had been linked before this start
     fresh_starts_left: int = 0
+    signed_in: bool = False  # this document has shown a login
     leaving: bool = False  # we asked for the logout ourselves
     qr_code: str | None = None
     qr_count: int = 0
@@ -213,7 +214,9 @@ def _code(state: State, code: str, policy: Policy) -> Step:
     effects += [ShowCode(code, lives), Arm(Wait.CODE, 2.0 * lives + policy.open_deadline)]
     if state.status is SessionStatus.READY:
         effects.insert(0, NotConnected())
-    return replace(state, status=SessionStatus.QR, qr_code=code, qr_count=count, had_login=False), effects
+    return replace(
+        state, status=SessionStatus.QR, qr_code=code, qr_count=count, had_login=False, signed_in=False
+    ), effects
 
 
 def announcement(state: State, code: str, timestamp: int) -> Event:
@@ -230,10 +233,18 @@ def _page(state: State, page: PageState, policy: Policy) -> Step:
         return _connected(state, page)
     if state.status is SessionStatus.READY:
         return _not_connected(state, page.socket_state, policy)
-    if page.authenticated and state.status in (SessionStatus.INITIALIZING, SessionStatus.QR):
-        told: list[Effect] = [Tell(Authenticated(state.session_id)), Arm(Wait.SYNCING, policy.sync_deadline)]
-        return replace(state, status=SessionStatus.AUTHENTICATED, qr_code=None, qr_count=0), told
+    if page.authenticated and not state.signed_in:
+        return _signed_in(state, policy)
     return state, []
+
+
+def _signed_in(state: State, policy: Policy) -> Step:
+    syncing = Arm(Wait.SYNCING, policy.sync_deadline)
+    after = replace(state, signed_in=True, qr_code=None, qr_count=0)
+    if state.status is SessionStatus.RECONNECTING:
+        return after, [syncing]
+    told = Tell(Authenticated(state.session_id))
+    return replace(after, status=SessionStatus.AUTHENTICATED), [told, syncing]
 
 
 def _final_state(page: PageState) -> str | None:
@@ -255,6 +266,7 @@ def _connected(state: State, page: PageState) -> Step:
     after = replace(
         state,
         status=SessionStatus.READY,
+        signed_in=True,
         qr_code=None,
         qr_count=0,
         recovering=False,
@@ -281,7 +293,7 @@ def _not_connected(state: State, reason: str, policy: Policy) -> Step:
 def _reloaded(state: State, policy: Policy) -> Step:
     if state.status is SessionStatus.READY:
         after, effects = _not_connected(state, "page_reloaded", policy)
-        return after, [*effects, Arm(Wait.OPENING, policy.open_deadline)]
+        return replace(after, signed_in=False), [*effects, Arm(Wait.OPENING, policy.open_deadline)]
     return state, []
 
 
@@ -321,6 +333,8 @@ def status_after(error: BaseException | None, *, asked: bool) -> SessionStatus:
     """A session's status once an incarnation has ended. `asked`: it ended normally or on a stop request."""
     if asked:
         return SessionStatus.STOPPED
+    if isinstance(error, LoginLost):
+        return SessionStatus.INITIALIZING
     return SessionStatus.ERROR if isinstance(error, PermanentLoss) else SessionStatus.RECONNECTING
 
 

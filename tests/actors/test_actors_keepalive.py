@@ -1,0 +1,128 @@
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from actors.errors import DeadlinePassed
+from actors.keepalive import Activity, Beat, Heartbeat, Watchdog
+from actors.messages import StateChanged, UpdateAccount
+from actors.model import SessionStatus
+from actors.vitals import Verdict, judge
+from supervision import BackOff, ChildSpec
+from supervision.testing import VirtualTree
+from tests.actors.parts import CONNECTED, OPENING, World, done
+
+
+@pytest.fixture
+def world():
+    with VirtualTree() as tree:
+        world = World(tree)
+        world.client.presets["recent_incoming"] = lambda: done(())
+        world.client.presets["open"] = done
+        parts, backoff = world.keepalive(), BackOff(1, 60)
+        world.start(
+            ChildSpec("heartbeat", partial(Heartbeat, parts=parts), backoff=backoff),
+            ChildSpec("watchdog", partial(Watchdog, parts=parts), backoff=backoff),
+            ChildSpec("activity", partial(Activity, parts=parts), backoff=backoff),
+        )
+        yield world
+
+
+@pytest.fixture
+def ready(world):
+    world.page(StateChanged(CONNECTED))
+    world.client.presets |= {
+        "state": lambda: done(CONNECTED),
+        "send_presence": done,
+        "simulate_activity": done,
+    }
+    world.client.calls.clear()
+    world.events.clear()
+    return world
+
+
+def last(world, name):
+    return world.tree.system.snapshot().find(name)["app"]["last"]
+
+
+def test_each_beats_at_its_own_interval_while_the_session_is_ready(ready):
+    ready.tree.advance(120)
+    names = ready.client.names()
+    assert names.count("send_presence") == 1
+    assert names.count("simulate_activity") == 4
+    assert names.count("state") == 1 + 2  # heartbeat and watchdog
+
+
+def test_nothing_is_asked_of_a_page_that_is_not_ready(world):
+    world.client.calls.clear()
+    world.tree.advance(40)
+    assert world.client.calls == []
+    assert last(world, "activity") == "session not ready"
+
+
+def test_a_heartbeat_writes_that_the_session_was_seen(ready):
+    ready.written.clear()
+    ready.tree.advance(120)
+    (write,) = ready.operations(UpdateAccount)
+    assert write.changes.last_seen == write.changes.last_check == ready.calendar()
+    assert ready.tree.system.snapshot().find("heartbeat")["heartbeat"]["misses"] == 0
+
+
+def test_a_heartbeat_that_finds_the_page_unconnected_tells_the_session(ready):
+    ready.client.presets["state"] = lambda: done(OPENING)
+    ready.written.clear()
+    ready.tree.tell("heartbeat", Beat())
+    assert ready.status is SessionStatus.RECONNECTING
+    assert last(ready, "heartbeat") == "stream MAIN, socket OPENING"
+    (write,) = ready.operations(UpdateAccount)
+    assert write.changes.last_check == ready.calendar()
+    assert repr(write.changes.last_seen) == "UNSET"
+
+
+def test_a_heartbeat_without_an_answer_tells_the_session(ready):
+    ready.client.presets["state"] = lambda: done(error=DeadlinePassed("page"))
+    ready.tree.tell("heartbeat", Beat())
+    assert ready.status is SessionStatus.RECONNECTING
+    assert last(ready, "heartbeat") == "DeadlinePassed"
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [(lambda: done(error=DeadlinePassed("page")), "page hangs"), (lambda: done(OPENING), "not connected")],
+)
+def test_the_watchdog_kills_a_browser_that_hangs_or_only_seems_connected(ready, answer, why):
+    ready.client.presets["state"] = answer
+    ready.tree.tell("watchdog", Beat())
+    assert ready.client.names()[-1] == "kill"
+    assert last(ready, "watchdog") == why
+
+
+def test_the_watchdog_leaves_a_session_alone_that_is_healing_already(ready):
+    ready.page(StateChanged(OPENING))
+    ready.tree.tell("watchdog", Beat())
+    assert "kill" not in ready.client.names()
+
+
+def test_a_failed_activity_is_shown_and_kills_nothing(ready):
+    ready.client.presets["simulate_activity"] = lambda: done(error=DeadlinePassed("page"))
+    ready.tree.tell("activity", Beat())
+    assert last(ready, "activity") == "DeadlinePassed"
+    assert "kill" not in ready.client.names()
+    assert ready.status is SessionStatus.READY
+
+
+@pytest.mark.parametrize(
+    ("busy", "state", "verdict"),
+    [
+        (0.0, CONNECTED, Verdict.WELL),
+        (30.0, CONNECTED, Verdict.WELL),
+        (30.1, CONNECTED, Verdict.ACTOR_STUCK),
+        (30.1, None, Verdict.ACTOR_STUCK),
+        (1.0, None, Verdict.PAGE_HANGS),
+        (1.0, OPENING, Verdict.NOT_CONNECTED),
+        (1.0, replace(CONNECTED, authenticated=False), Verdict.NOT_CONNECTED),
+        (1.0, replace(CONNECTED, stream_mode="SYNCING"), Verdict.NOT_CONNECTED),
+    ],
+)
+def test_what_a_look_at_a_session_shows(busy, state, verdict):
+    assert judge(busy, state, limit=30.0) is verdict

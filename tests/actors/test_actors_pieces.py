@@ -1,0 +1,107 @@
+from actors.inbox import OVERLAP, Inbox
+from actors.messages import DeleteAccount
+from actors.model import IncomingMessage
+from actors.post import Post
+from actors.slots import LaunchSlots
+
+
+def message(number, timestamp):
+    return IncomingMessage(f"IN{number}", "492@c.us", "492", "hi", "text", timestamp)
+
+
+# -- inbox --------------------------------------------------------------------------------------------------
+
+
+def test_an_inbox_passes_live_messages_on_at_once():
+    passed = []
+    inbox = Inbox(passed.append, floor=0, newest=0)
+    inbox.arrived(message(1, 100))
+    assert passed == [(message(1, 100),)]
+    assert not inbox.fetching
+
+
+def test_an_inbox_puts_the_history_before_what_came_meanwhile():
+    passed = []
+    inbox = Inbox(passed.append, floor=0, newest=0)
+    inbox.hold()
+    inbox.arrived(message(2, 200))
+    inbox.history([message(1, 100)])
+    assert passed == [(message(1, 100), message(2, 200))]
+
+
+def test_an_empty_history_writes_nothing():
+    passed = []
+    inbox = Inbox(passed.append, floor=0, newest=0)
+    inbox.hold()
+    inbox.history(())
+    assert passed == []
+
+
+def test_the_next_history_begins_at_the_newest_message_with_an_overlap():
+    inbox = Inbox(lambda _: None, floor=1000, newest=0)
+    assert inbox.hold() == 1000
+    inbox.history((message(1, 5000), message(2, 4000)))
+    assert inbox.hold() == 5000 - OVERLAP
+
+
+# -- post ---------------------------------------------------------------------------------------------------
+
+
+def test_what_got_no_answer_is_told_again_in_order_and_under_its_own_number():
+    told = []
+    post = Post("sessions/a/session", "3", lambda write: told.append(write) or True)
+    post.write(DeleteAccount("a"), now=0.0)
+    post.write(DeleteAccount("b"), now=1.0)
+    first, second = told
+    assert post.tell_again(now=5.0, after=4.5) == 1
+    assert told == [first, second, first]
+    assert post.tell_again(now=6.0, after=4.5) == 1
+    assert told[-1] is second
+
+
+def test_an_answer_settles_once():
+    told = []
+    post = Post("me", "1", lambda write: told.append(write) or True)
+    post.write(DeleteAccount("a"), now=0.0)
+    assert post.settle(told[0].correlation) == DeleteAccount("a")
+    assert post.settle(told[0].correlation) is None
+    assert post.settle("another") is None
+    assert len(post) == 0
+    assert post.tell_again(now=100.0, after=1.0) == 0
+
+
+# -- slots --------------------------------------------------------------------------------------------------
+
+
+def test_slots_are_given_in_order_and_come_back():
+    given = []
+    slots = LaunchSlots(1)
+    for name in "abc":
+        slots.request(name, lambda name=name: given.append(name))
+    assert given == ["a"]
+    slots.release("a")
+    assert given == ["a", "b"]
+    slots.release("a")
+    assert given == ["a", "b"]
+    slots.release("b")
+    assert given == ["a", "b", "c"]
+
+
+def test_who_gives_up_waiting_is_passed_over():
+    given = []
+    slots = LaunchSlots(1)
+    for name in "abc":
+        slots.request(name, lambda name=name: given.append(name))
+    slots.release("b")
+    slots.release("a")
+    assert given == ["a", "c"]
+
+
+def test_a_slot_that_nobody_wants_stays_free():
+    given = []
+    slots = LaunchSlots(2)
+    slots.request("a", lambda: given.append("a"))
+    slots.release("a")
+    for name in "bc":
+        slots.request(name, lambda name=name: given.append(name))
+    assert given == ["a", "b", "c"]
