@@ -1,4 +1,4 @@
-"""Exit 0 when the service on this machine answers /livez within 3 s, else 1 with the reason: for containers."""
+"""For containers: exit 0 when the service answers /livez within 3 s, else 1 with the reason."""
 
 import os
 import sys

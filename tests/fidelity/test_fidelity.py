@@ -15,6 +15,8 @@ import pytest
 from wahook.simulator import Simulator, start_simulator
 
 HERE = Path(__file__).parent
+# The clients need a newer Node than Debian 12 has; npm brings one where it is published.
+NODE = next(map(str, HERE.glob("node_modules/node-linux-*/bin/node")), "node")
 MINE, OUTSIDE = "491700000001", "491700000003"
 DEADLINE = 60.0
 CLIENTS = {"wppconnect.js": "from wppconnect", "wwebjs.js": "from whatsapp-web.js"}
@@ -81,7 +83,7 @@ async def start(script: str, simulator: Simulator, profile: Path) -> Client:
     """Run a client script in a process group of its own."""
     chromium = shutil.which("chromium-headless-shell") or shutil.which("chromium") or "chromium"
     process = await asyncio.create_subprocess_exec(
-        "node",
+        NODE,
         str(HERE / script),
         chromium,
         str(simulator.tls_port),
