@@ -66,10 +66,12 @@ def accept(
 ) -> Accepted | Duplicate | AlreadyAccepted:
     """Insert, unless the key, the duplicate guard or the ids say that it is here already.
 
-    RuleBroken: "unknown_session", "key_reused", "id_taken", "bad_text".
+    RuleBroken: "unknown_session", "key_reused", "id_taken", "bad_text", "bad_value".
     """
     wanted = operation.message
     require_storable(wanted.body, wanted.to, wanted.idempotency_key or "")
+    if wanted.send_at is not None and wanted.send_at.tzinfo is None:
+        raise RuleBroken("bad_value", "send_at needs a time zone")
     earlier = _under_key(connection, wanted, now) or _duplicate(connection, operation, now)
     if earlier is not None:
         return earlier

@@ -1,0 +1,235 @@
+"""One session's queues in Redis: RQ's own keys, so that RQ's tools show the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from redis import Redis
+from rq import Queue
+from rq.exceptions import DuplicateJobError, NoSuchJobError
+from rq.job import Job, JobStatus
+from rq.registry import StartedJobRegistry
+from rq.serializers import JSONSerializer
+from rq.suspension import WORKERS_SUSPENDED
+
+from actors.model import OutgoingMessage, Priority
+from actors.ports import Calendar
+from wahook.outbox import scripts
+from wahook.outbox.errors import QueuesLost
+from wahook.outbox.jobs import FUNCTION
+
+ORDER = (Priority.HIGH, Priority.DEFAULT, Priority.LOW)
+JOB_TIMEOUT = 180  # seconds; RQ's tools count a job as abandoned a minute later
+RESULT_TTL = 600  # seconds a sent message stays in RQ's list of finished jobs
+_ENDED = frozenset({JobStatus.FINISHED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.STOPPED})
+_EPOCH = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Depths:
+    """What one look at Redis tells. `next_due`: Unix seconds of the first scheduled message."""
+
+    marked: bool
+    suspended: bool
+    queued: int
+    scheduled: int
+    next_due: float | None
+
+
+class LaneQueues:
+    """All that a lane does in Redis. Blocking, with the client's deadlines; raises RedisError. Any thread.
+
+    `pop`, `recover` and `move_due` are for the one consumer.
+    """
+
+    def __init__(self, connection: Redis, session_id: str, now: Calendar) -> None:
+        self.queues = {
+            priority: Queue(
+                f"{session_id}:{priority}",
+                connection=connection,
+                serializer=JSONSerializer,
+                default_timeout=JOB_TIMEOUT,
+            )
+            for priority in ORDER
+        }
+        self._redis = connection
+        self._now = now
+        self._mark = f"wahook:lane:{session_id}"
+        self._pop = connection.register_script(scripts.POP)
+        self._recover = connection.register_script(scripts.RECOVER)
+        self._due = connection.register_script(scripts.DUE)
+        self._place = connection.register_script(scripts.PLACE)
+
+    def mark(self) -> None:
+        """Leave a mark by whose absence an emptied Redis is known, and show the queues in RQ's tools."""
+        with self._redis.pipeline() as pipe:
+            pipe.set(self._mark, 1)
+            pipe.sadd(Queue.redis_queues_keys, *(queue.key for queue in self.queues.values()))
+            pipe.execute()
+
+    def look(self) -> Depths:
+        """How much there is, in one round trip."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.exists(self._mark)
+            pipe.exists(WORKERS_SUSPENDED)
+            for queue in self.queues.values():
+                pipe.llen(queue.key)
+                pipe.zcard(queue.scheduled_job_registry.key)
+                pipe.zrange(queue.scheduled_job_registry.key, 0, 0, withscores=True)
+            marked, suspended, *rest = pipe.execute()
+        firsts = [float(first[0][1]) for first in rest[2::3] if first]
+        return Depths(
+            marked=bool(marked),
+            suspended=bool(suspended),
+            queued=sum(rest[0::3]),
+            scheduled=sum(rest[1::3]),
+            next_due=min(firsts, default=None),
+        )
+
+    def put(self, message: OutgoingMessage) -> bool:
+        """Queue or schedule one. False if its job is there already; one that had ended is made anew."""
+        try:
+            self._put(message)
+        except DuplicateJobError:
+            if not self._forget_ended(message.message_id):
+                return False
+            self._put(message)
+        return True
+
+    def move_due(self) -> int:
+        """Move scheduled messages whose time has come to the end of their queues; how many."""
+        now = self._now().timestamp()
+        return sum(
+            int(self._due(keys=[queue.key, queue.scheduled_job_registry.key], args=[now]))
+            for queue in self.queues.values()
+        )
+
+    def pop(self, first: str | None = None) -> tuple[Job, Queue] | None:
+        """The next job by priority, `first` before all. QueuesLost if Redis was emptied.
+
+        It stays in the intermediate list until the worker has registered it, so no crash loses it.
+        """
+        pairs = [key for queue in self.queues.values() for key in (queue.key, queue.intermediate_queue_key)]
+        while True:
+            which, *rest = self._pop(keys=[self._mark, *pairs], args=[first or ""])
+            if which < 0:
+                raise QueuesLost
+            if not rest:
+                return None
+            queue = self.queues[ORDER[int(which) - 1]]
+            job_id = rest[0].decode()
+            try:
+                return Job.fetch(job_id, self._redis, JSONSerializer), queue
+            except NoSuchJobError:  # somebody deleted it; if the journal still wants it, it comes back
+                self._redis.lrem(queue.intermediate_queue_key, 1, job_id)
+
+    def recover(self) -> list[str]:
+        """Put what an earlier life had taken back to the head of its queue; the ids, the first one first."""
+        return [
+            job_id.decode()
+            for queue in self.queues.values()
+            for job_id in self._recover(
+                keys=[queue.key, queue.intermediate_queue_key, StartedJobRegistry(queue=queue).key]
+            )
+        ]
+
+    def rebuild(self, rows: Sequence[OutgoingMessage]) -> int:
+        """Put back what is nowhere, in the order of `rows` (scheduled ones by their date); how many."""
+        now = self._now()
+        present = self._present()
+        missing = [row for row in rows if row.message_id not in present]
+        later = [row for row in missing if _later(row, now)]
+        for row in later:
+            self._forget(row.message_id)
+            self._put(row)
+        lost = {row.message_id for row in missing} - {row.message_id for row in later}
+        self._save_jobs([row for row in missing if row.message_id in lost])
+        due = sorted((row for row in rows if not _later(row, now)), key=_due_at)
+        return len(later) + sum(self._place_all(due, lost, priority) for priority in ORDER)
+
+    def _place_all(self, due: Sequence[OutgoingMessage], lost: set[str], priority: Priority) -> int:
+        mine = [row.message_id for row in due if row.priority is priority]
+        if lost.isdisjoint(mine):
+            return 0
+        queue = self.queues[priority]
+        flags = [word for job_id in mine for word in (job_id, int(job_id in lost))]
+        keys = [queue.key, queue.intermediate_queue_key, StartedJobRegistry(queue=queue).key]
+        return int(self._place(keys=keys, args=flags))
+
+    def _present(self) -> set[str]:
+        with self._redis.pipeline() as pipe:
+            for queue in self.queues.values():
+                pipe.lrange(queue.key, 0, -1)
+                pipe.lrange(queue.intermediate_queue_key, 0, -1)
+                pipe.zrange(queue.scheduled_job_registry.key, 0, -1)
+                pipe.zrange(StartedJobRegistry(queue=queue).key, 0, -1)
+            found = pipe.execute()
+        return {entry.decode().partition(":")[0] for entries in found for entry in entries}
+
+    def _known(self, rows: Sequence[OutgoingMessage]) -> list[OutgoingMessage]:
+        """Those that have a job, though it is in no queue: it had ended, or a crash lost its place."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for row in rows:
+                pipe.exists(Job.key_for(row.message_id))
+            return [row for row, known in zip(rows, pipe.execute(), strict=True) if known]
+
+    def _save_jobs(self, rows: Sequence[OutgoingMessage]) -> None:
+        for row in self._known(rows):
+            self._forget(row.message_id)
+        with self._redis.pipeline() as pipe:
+            for row in rows:
+                queue = self.queues[row.priority]
+                job = self._job(row, queue)
+                queue._prepare_for_queue(job)  # noqa: SLF001 - what RQ's enqueue does before it pushes
+                queue._persist_job(job, pipe)  # noqa: SLF001
+            pipe.execute()
+
+    def _put(self, message: OutgoingMessage) -> None:
+        queue = self.queues[message.priority]
+        job = self._job(message, queue)
+        if message.send_at is not None and _later(message, self._now()):
+            job.timeout = JOB_TIMEOUT
+            rounded_up = message.send_at + timedelta(seconds=1, microseconds=-1)  # RQ cuts fractions off
+            queue.schedule_job(job, rounded_up, unique=True)
+        else:
+            queue.enqueue_job(job, unique=True)
+
+    def _job(self, message: OutgoingMessage, queue: Queue) -> Job:
+        job = queue.create_job(
+            FUNCTION,
+            args=(message.message_id,),
+            job_id=message.message_id,
+            timeout=JOB_TIMEOUT,
+            result_ttl=RESULT_TTL,
+            description=f"deliver {message.message_id}",
+        )
+        job.created_at = (message.created_at or self._now()).astimezone(UTC)
+        return job
+
+    def _forget_ended(self, job_id: str) -> bool:
+        """Delete a job that has ended; False if it has not."""
+        try:
+            job = Job.fetch(job_id, self._redis, JSONSerializer)
+        except NoSuchJobError:
+            return True
+        if job.get_status(refresh=False) not in _ENDED:
+            return False
+        job.delete()
+        return True
+
+    def _forget(self, job_id: str) -> None:
+        try:
+            Job.fetch(job_id, self._redis, JSONSerializer).delete()
+        except NoSuchJobError:
+            self._redis.delete(Job.key_for(job_id))
+
+
+def _later(row: OutgoingMessage, now: datetime) -> bool:
+    return row.send_at is not None and row.send_at > now
+
+
+def _due_at(row: OutgoingMessage) -> datetime:
+    return max(row.created_at or _EPOCH, row.send_at or _EPOCH)
+
