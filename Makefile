@@ -40,7 +40,7 @@ bench: ready-to-test ## the benchmarks, one after the other
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit; done
 
 pins: ready-to-test ## config/requirements*.txt from pyproject.toml; ARGS=--upgrade renews all
-	$(BIN)/python config/install/pins $(ARGS)
+	$(BIN)/python config/install/pins.py $(ARGS)
 
 clean: ## remove what setup, tests and tools made; never ./data
 	rm -rf .venv node_modules tests/fidelity/node_modules build *.egg-info .coverage htmlcov

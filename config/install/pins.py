@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes config/requirements*.txt: every package that pyproject.toml's ranges lead to, in one exact version.
 
-    pins              keep today's versions where the ranges still allow them; add and drop what changed
-    pins --upgrade    the newest versions that fit together
+    pins.py              keep today's versions where the ranges still allow them; add and drop what changed
+    pins.py --upgrade    the newest versions that fit together
 
 Pip resolves, with the user's own configuration; nothing is installed. Run it with the oldest Python that the
 project supports: packages that only other versions of Python need are resolved too and carry their condition.
@@ -18,10 +18,10 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from packaging.markers import Environment, Marker, default_environment
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -30,16 +30,17 @@ UNPINNED = {"stealth"}  # GPL: installed by whoever wants it, never by us
 PYTHONS = ("3.11.0", "3.12.0", "3.13.0", "3.14.0")
 HEADER = """\
 # {what}
-# Made by `make pins` from pyproject.toml's ranges; edit those, not this. `make pins ARGS=--upgrade` renews all.
+# Made by `make pins` from pyproject.toml's ranges: edit those. `make pins ARGS=--upgrade` renews all.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """One package in one version, perhaps for some Pythons only."""
+    """One package in one version, perhaps for some Pythons only, and what it needs in turn."""
 
     name: str
     version: str
+    needs: tuple[Requirement, ...] = ()
     condition: str = ""
 
     def __str__(self) -> str:
@@ -47,86 +48,88 @@ class Pin:
         return f"{self.name}=={self.version}" + (f"; {self.condition}" if self.condition else "")
 
 
-def resolve(wanted: Iterable[str], constraints: Path | None) -> list[dict[str, object]]:
-    """Ask pip what these lead to: the metadata of each package. Ends the program with pip's words if it cannot."""
-    held = ["--constraint", str(constraints)] if constraints else []
+Pins = dict[str, Pin]  # by canonical name
+
+
+def resolve(wanted: Iterable[str], constraints: Path) -> Pins:
+    """Ask pip what these lead to on this Python. Ends the program, after pip's own words, if it cannot."""
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
         call = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--dry-run"]
-        done = subprocess.run([*call, "--ignore-installed", "--report", report.name, *held, *wanted], check=False)
-        if done.returncode:
+        call += ["--ignore-installed", "--report", report.name, "--constraint", str(constraints), *wanted]
+        if subprocess.run(call, check=False).returncode:
             sys.exit("pins: pip finds no versions that fit together; try --upgrade")
-        return [entry["metadata"] for entry in json.load(report)["install"]]
-
-
-def elsewhere(packages: list[dict[str, object]], known: set[str]) -> dict[str, Marker]:
-    """What these packages need on another Python than this one, with the condition."""
-    found: dict[str, Marker] = {}
-    for package in packages:
-        for line in package.get("requires_dist", ()):  # type: ignore[attr-defined]
-            needed = Requirement(line)
-            if needed.marker and canonicalize_name(needed.name) not in known and applies(needed.marker):
-                found[str(Requirement(f"{needed.name}{needed.specifier}"))] = needed.marker
-    return found
+        found = [entry["metadata"] for entry in json.load(report)["install"]]
+    return {
+        canonicalize_name(data["name"]): Pin(
+            data["name"], data["version"], tuple(map(Requirement, data.get("requires_dist", ())))
+        )
+        for data in found
+    }
 
 
 def applies(marker: Marker) -> bool:
     """Whether some Python on this platform needs it. Extras that nobody asked for are not needed."""
-    return any(marker.evaluate(environment(python)) for python in PYTHONS)
+    return any(
+        marker.evaluate({"python_full_version": python, "python_version": python.rpartition(".")[0]})
+        for python in PYTHONS
+    )
 
 
-def environment(python: str) -> Environment:
-    """This platform with another Python."""
-    here = default_environment()
-    here["python_full_version"], here["python_version"] = python, python.rpartition(".")[0]
-    return here
-
-
-def pins(wanted: list[str], constraints: Path | None) -> dict[str, Pin]:
-    """Every package that these lead to, by name."""
-    packages = resolve(wanted, constraints)
-    found = {canonicalize_name(str(p["name"])): Pin(str(p["name"]), str(p["version"])) for p in packages}
-    others = elsewhere(packages, set(found))
-    for package in resolve(others, constraints) if others else ():
-        name = canonicalize_name(str(package["name"]))
-        condition = next((str(m) for line, m in others.items() if canonicalize_name(Requirement(line).name) == name), "")
-        found.setdefault(name, Pin(str(package["name"]), str(package["version"]), condition))
+def elsewhere(pins: Pins, constraints: Path) -> Pins:
+    """What these need on other Pythons than this one, each with its condition."""
+    found: Pins = {}
+    for needed in (needed for pin in pins.values() for needed in pin.needs):
+        name = canonicalize_name(needed.name)
+        if needed.marker and name not in pins | found and applies(needed.marker):
+            plain = resolve([f"{needed.name}{needed.specifier}"], constraints)[name]
+            found[name] = replace(plain, condition=str(needed.marker))
     return found
 
 
-def write(path: Path, what: str, chosen: Iterable[Pin]) -> None:
+def pin_all(wanted: Iterable[str], constraints: Path) -> Pins:
+    """Every package that these lead to, on any Python."""
+    here = resolve(wanted, constraints)
+    return here | elsewhere(here, constraints)
+
+
+def write(name: str, what: str, pins: Pins) -> None:
     """Replace a requirements file."""
-    lines = sorted(map(str, chosen), key=str.lower)
-    path.write_text(HEADER.format(what=what) + "".join(f"{line}\n" for line in lines))
-    print(f"pins: {len(lines)} in {path.name}")
+    lines = sorted(map(str, pins.values()), key=str.lower)
+    (CONFIG / name).write_text(HEADER.format(what=what) + "".join(f"{line}\n" for line in lines))
+    sys.stdout.write(f"pins: {len(lines)} in {name}\n")
 
 
-def held(upgrade: bool) -> str:
-    """Today's pins as constraints; nothing when all is to be renewed."""
-    files = () if upgrade else sorted(CONFIG.glob("requirements*.txt"))
-    return "".join(re.sub(r"(?m)^#.*\n", "", path.read_text()) for path in files)
+def todays() -> str:
+    """Today's pins as constraints."""
+    text = "".join(path.read_text() for path in sorted(CONFIG.glob("requirements*.txt")))
+    return re.sub(r"(?m)^#.*\n|;.*$", "", text)
+
+
+def without(pins: Pins, known: Pins) -> Pins:
+    """Those that are not known yet."""
+    return {name: pin for name, pin in pins.items() if name not in known}
 
 
 def main() -> None:
-    """Resolve service and tools together, so that both fit into one environment, and write the files."""
+    """Resolve everything together first: service, optional parts and tools are to fit into one environment."""
     project = tomllib.loads((CONFIG.parent / "pyproject.toml").read_text())
     service = project["project"]["dependencies"]
     optional = project["project"]["optional-dependencies"].items()
     extras = [line for name, lines in optional if name not in UNPINNED for line in lines]
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
-        constraints.write(held("--upgrade" in sys.argv[1:]))
-        constraints.flush()
-        everything = pins([*service, *extras, *project["dependency-groups"]["dev"]], Path(constraints.name))
-        constraints.write("".join(f"{pin.name}=={pin.version}\n" for pin in everything.values()))
-        constraints.flush()
-        needed = pins(service, Path(constraints.name))
-        optional_too = pins([*service, *extras], Path(constraints.name))
-        backend = pins(project["build-system"]["requires"], Path(constraints.name))
-    write(CONFIG / "requirements.txt", "What the service runs on.", needed.values())
-    parts = [pin for name, pin in optional_too.items() if name not in needed]
-    write(CONFIG / "requirements-extras.txt", "What the service's optional parts need besides.", parts)
-    tools = [pin for name, pin in everything.items() if name not in optional_too]
-    write(CONFIG / "requirements-dev.txt", "What tests and checks need besides.", tools)
-    write(CONFIG / "requirements-build.txt", "What builds the package.", backend.values())
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        constraints = Path(file.name)
+        constraints.write_text("" if "--upgrade" in sys.argv[1:] else todays())
+        everything = pin_all([*service, *extras, *project["dependency-groups"]["dev"]], constraints)
+        constraints.write_text("".join(f"{pin.name}=={pin.version}\n" for pin in everything.values()))
+        needed = pin_all(service, constraints)
+        parts = pin_all([*service, *extras], constraints)
+        backend = resolve(project["build-system"]["requires"], constraints)
+    write("requirements.txt", "What the service runs on.", needed)
+    write(
+        "requirements-extras.txt", "What the service's optional parts need besides.", without(parts, needed)
+    )
+    write("requirements-dev.txt", "What tests and checks need besides.", without(everything, parts))
+    write("requirements-build.txt", "What builds the package.", backend)
 
 
 if __name__ == "__main__":

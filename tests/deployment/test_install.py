@@ -174,7 +174,7 @@ def test_a_wrong_call_is_refused(groups, machine):
     assert "runtime, build" in done.stderr
 
 
-@pytest.mark.parametrize("script", ["python", "node", "system", "pins"])
+@pytest.mark.parametrize("script", ["python", "node", "system", "pins.py"])
 def test_the_scripts_can_be_run(script):
     assert os.access(ROOT / "config/install" / script, os.X_OK)
 
