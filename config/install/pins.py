@@ -111,7 +111,7 @@ def without(pins: Pins, known: Pins) -> Pins:
 
 
 def main() -> None:
-    """Resolve everything together first: service, optional parts and tools are to fit into one environment."""
+    """Resolve all together first: service, optional parts and tools must fit into one environment."""
     project = tomllib.loads((CONFIG.parent / "pyproject.toml").read_text())
     service = project["project"]["dependencies"]
     optional = project["project"]["optional-dependencies"].items()
