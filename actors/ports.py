@@ -98,7 +98,8 @@ class LaneView:
     """What a lane is doing, for the operator's tree."""
 
     open: bool
-    waiting: str | None  # a fixed phrase: why the next message does not go; None: nothing waits, or one is going
+    waiting: str | None  # a fixed phrase: why the next message does not go; None: none waits, or one goes
+    until: datetime | None  # when that is over, if it is known
     queued: int
     scheduled: int
     sending: str | None  # the message id in flight
@@ -176,7 +177,81 @@ class Profiles(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ProfileSaved:
+    """How saving one profile went. `changed` False and no error: there was nothing new. `size` in bytes."""
+
+    session_id: str
+    changed: bool
+    size: int = 0
+    error: str | None = None
+
+
+class ProfileArchive(Protocol):
+    """The sealed copies of profiles elsewhere, and when each is due. For one actor's thread; calls block.
+
+    Times are seconds of one monotonic clock. Only `forget` and `restore` raise or fail, with a `Fault`.
+    """
+
+    def ready(self, session_id: str, now: float) -> None:
+        """The session is logged in: its profile is worth saving from now on. Idempotent."""
+        ...
+
+    def due(self, now: float) -> Sequence[str]:
+        """The sessions whose turn has come, those that waited longest first."""
+        ...
+
+    def unsaved(self) -> Sequence[str]:
+        """The sessions that may hold something that is not in the store."""
+        ...
+
+    def save(self, session_id: str, now: float) -> ProfileSaved: ...
+
+    def closed(self, session_id: str, now: float) -> ProfileSaved:
+        """The browser has closed: save a last time."""
+        ...
+
+    def forget(self, session_id: str) -> None:
+        """Delete the copies: the login in them is void."""
+        ...
+
+    def restore(self, session_id: str) -> Future[bool]:
+        """Bring the profile back if this node has none; did it. Any thread; settles in the store's time."""
+        ...
+
+
 class Calendar(Protocol):
     """Wall-clock time, for what people read and what is stored; never for measuring a wait."""
 
     def __call__(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeAddress:
+    """Where the edge listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class EdgePort(Protocol):
+    """The edge's server: REST, Socket.IO and the operator's pages, in a thread of its own."""
+
+    def start(self, on_death: Callable[[BaseException], None]) -> EdgeAddress:
+        """Listen; returns once it answers. ProcessError when it cannot. `on_death`: its loop ended by itself."""
+        ...
+
+    def stop(self, deadline: float) -> None:
+        """Stop listening and end the thread; free the port at the latest after `deadline` s. Idempotent."""
+        ...
+
+    def kill(self) -> None:
+        """Free the port now."""
+        ...
+
+    def silence(self) -> float:
+        """Seconds since its loop last turned; 0 while it is down."""
+        ...

@@ -67,7 +67,13 @@ class EmbeddedRedis:
     """
 
     def __init__(
-        self, folder: Path, *, loop: LoopThread, owner: str, binary: Path | None = None, deadline: float = 15.0
+        self,
+        folder: Path,
+        *,
+        loop: LoopThread,
+        owner: str,
+        binary: Path | None = None,
+        deadline: float = 15.0,
     ) -> None:
         self.folder = folder.resolve()
         self.socket = socket_path(self.folder)
@@ -135,7 +141,8 @@ class EmbeddedRedis:
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
         }
-        return [str(self._found()), *(word for name, value in options.items() for word in (f"--{name}", value))]
+        words = (word for name, value in options.items() for word in (f"--{name}", value))
+        return [str(self._found()), *words]
 
 
 async def _ready(process: OwnedProcess, deadline: float) -> None:
