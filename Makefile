@@ -27,6 +27,7 @@ lint: ready-to-test ## style, format, import direction, shell, Dockerfile
 
 types: ready-to-test ## mypy --strict
 	$(BIN)/mypy
+	$(BIN)/mypy config/install/pins.py config/healthcheck.py
 
 format: ready-to-test ## format, and mend what can be mended
 	$(BIN)/ruff check --fix .

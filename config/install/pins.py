@@ -86,10 +86,18 @@ def elsewhere(pins: Pins, constraints: Path) -> Pins:
     return found
 
 
-def pin_all(wanted: Iterable[str], constraints: Path) -> Pins:
+def conditional(wanted: Iterable[str], pins: Pins) -> Pins:
+    """Those that pyproject.toml itself wants under a condition only."""
+    asked: dict[str, Marker] = {
+        canonicalize_name(needed.name): needed.marker for needed in map(Requirement, wanted) if needed.marker
+    }
+    return {name: replace(pin, condition=str(asked[name])) for name, pin in pins.items() if name in asked}
+
+
+def pin_all(wanted: list[str], constraints: Path) -> Pins:
     """Every package that these lead to, on any Python."""
     here = resolve(wanted, constraints)
-    return here | elsewhere(here, constraints)
+    return here | conditional(wanted, here) | elsewhere(here, constraints)
 
 
 def write(name: str, what: str, pins: Pins) -> None:
