@@ -1,0 +1,236 @@
+"""Copying a LevelDB database while its owner writes into it, so that the copy opens as after a power cut.
+
+What LevelDB guarantees: tables (`*.ldb`) never change once the MANIFEST names them; logs and the MANIFEST
+only grow; CURRENT is replaced as a whole. So if the MANIFEST has not grown while the files that it names
+were taken, they belong together, and the logs, taken newest first, are a prefix of what was written: a log
+is complete once the next one exists. (github.com/google/leveldb: doc/impl.md, doc/log_format.md,
+db/version_edit.cc.)
+
+Logs are cut after their last whole record. LevelDB would skip a torn end, too, but Chromium lets it *reuse*
+the last log, and what it then appends behind a torn end would be lost at the start after next.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from wahook.profiles.errors import ProfileChanging, ProfileFault
+
+_BLOCK = 32 * 1024
+_HEADER = 7
+_FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
+_CURRENT = re.compile(rb"MANIFEST-\d+\n")
+_LOG = re.compile(r"(\d+)\.log")
+ATTEMPTS = 20
+
+
+class DatabaseDamaged(ProfileFault):
+    """The files do not make a database."""
+
+
+class _Changed(Exception):
+    """The owner rearranged its files during the copy; transient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a MANIFEST says after all its edits. `tables`: number → bytes; logs from `log` on are needed."""
+
+    name: str
+    log: int
+    previous_log: int
+    tables: dict[int, int]
+
+
+def records(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """The records of a log or MANIFEST and where each ends; stops at the first that is not whole."""
+    position, parts = 0, b""
+    while position + _HEADER <= len(data):
+        room = _BLOCK - position % _BLOCK
+        if room < _HEADER:
+            position += room
+            continue
+        length = int.from_bytes(data[position + 4 : position + 6], "little")
+        kind = data[position + 6]
+        end = position + _HEADER + length
+        if kind not in {_FULL, _FIRST, _MIDDLE, _LAST} or _HEADER + length > room or end > len(data):
+            return
+        body = data[position + _HEADER : end]
+        parts = body if kind in {_FULL, _FIRST} else parts + body
+        if kind in {_FULL, _LAST}:
+            yield parts, end
+        position = end
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read CURRENT and the MANIFEST it names. DatabaseDamaged if they make no sense."""
+    try:
+        return _played(*_read(folder))
+    except FileNotFoundError as error:
+        raise DatabaseDamaged(f"{Path(str(error.filename)).name} is missing") from None
+
+
+def _read(folder: Path) -> tuple[str, bytes]:
+    current = (folder / "CURRENT").read_bytes()
+    if not _CURRENT.fullmatch(current):
+        raise DatabaseDamaged("CURRENT names no MANIFEST")
+    name = current.decode().strip()
+    return name, (folder / name).read_bytes()
+
+
+def _played(name: str, data: bytes) -> Manifest:
+    log = previous = 0
+    tables: dict[int, int] = {}
+    for record, _ in records(data):
+        for edit in _edits(record):
+            match edit:
+                case ("log", number):
+                    log = number
+                case ("previous", number):
+                    previous = number
+                case ("deleted", number):
+                    tables.pop(number, None)
+                case ("new", number, length):
+                    tables[number] = length
+    return Manifest(name, log, previous, tables)
+
+
+class _Fields:
+    """Reads LevelDB's varints and strings from one record."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._position = 0
+
+    def __bool__(self) -> bool:
+        return self._position < len(self._data)
+
+    def number(self) -> int:
+        value = shift = 0
+        while True:
+            try:
+                byte = self._data[self._position]
+            except IndexError:
+                raise DatabaseDamaged("an edit of the MANIFEST is cut off") from None
+            self._position += 1
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value
+            shift += 7
+
+    def skip_text(self) -> None:
+        length = self.number()
+        self._position += length
+
+
+def _edits(record: bytes) -> Iterator[tuple[str, int] | tuple[str, int, int]]:
+    fields = _Fields(record)
+    while fields:
+        match fields.number():
+            case 1:  # comparator
+                fields.skip_text()
+            case 2:
+                yield "log", fields.number()
+            case 3 | 4:  # next file, last sequence
+                fields.number()
+            case 5:  # compaction pointer
+                fields.number()
+                fields.skip_text()
+            case 6:
+                fields.number()
+                yield "deleted", fields.number()
+            case 7:
+                fields.number()
+                number, length = fields.number(), fields.number()
+                fields.skip_text()
+                fields.skip_text()
+                yield "new", number, length
+            case 9:
+                yield "previous", fields.number()
+            case other:
+                raise DatabaseDamaged(f"the MANIFEST has an unknown field {other}")
+
+
+def check(folder: Path) -> Manifest:
+    """DatabaseDamaged unless every file that the MANIFEST needs is there in its full length."""
+    manifest = read_manifest(folder)
+    for number, length in manifest.tables.items():
+        table = _table(folder, number)
+        if table is None or table.stat().st_size < length:
+            raise DatabaseDamaged(f"table {number} is missing or short")
+    if manifest.log and not (folder / _log_name(manifest.log)).exists():
+        raise DatabaseDamaged(f"log {manifest.log} is missing")
+    return manifest
+
+
+def copy(source: Path, target: Path, *, between: Callable[[], None] = lambda: None) -> None:
+    """Copy a database that may be in use into a folder that is not there; tables by hard link if possible.
+
+    ProfileChanging if it was rearranged during each attempt; DatabaseDamaged if it is no database.
+    `between` is called between the MANIFEST and the rest, for tests of exactly that moment.
+    """
+    for _ in range(ATTEMPTS):
+        target.mkdir(mode=0o700)
+        try:
+            _copy_once(source, target, between)
+            check(target)
+        except (_Changed, FileNotFoundError):
+            shutil.rmtree(target)
+        else:
+            return
+    raise ProfileChanging(f"{source.name} kept changing over {ATTEMPTS} attempts")
+
+
+def _copy_once(source: Path, target: Path, between: Callable[[], None]) -> None:
+    name, data = _read(source)
+    manifest = _played(name, data)
+    between()
+    for number in manifest.tables:
+        table = _table(source, number)
+        if table is None:
+            raise _Changed
+        link_or_copy(table, target / table.name)
+    for number in sorted(_logs(source), reverse=True):  # newest first: see the module's text
+        if number >= manifest.log or number == manifest.previous_log:
+            _write_whole_records(target / _log_name(number), (source / _log_name(number)).read_bytes())
+    _write_whole_records(target / name, data)
+    (target / "CURRENT").write_bytes(f"{name}\n".encode())
+    if _read(source) != (name, data):
+        raise _Changed
+
+
+def _logs(folder: Path) -> list[int]:
+    return [int(match[1]) for entry in folder.iterdir() if (match := _LOG.fullmatch(entry.name))]
+
+
+def _log_name(number: int) -> str:
+    return f"{number:06d}.log"
+
+
+def _table(folder: Path, number: int) -> Path | None:
+    for suffix in ("ldb", "sst"):
+        if (path := folder / f"{number:06d}.{suffix}").exists():
+            return path
+    return None
+
+
+def _write_whole_records(path: Path, data: bytes) -> None:
+    end = 0
+    for _, end in records(data):  # noqa: B007
+        pass
+    path.write_bytes(data[:end])
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """A second name for a file that never changes; a copy where the disk has no hard links."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(source, target, follow_symlinks=False)
