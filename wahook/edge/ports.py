@@ -141,7 +141,15 @@ class Messages(Protocol):
 class Operations(Protocol):
     """The operator's view and verbs. Reads are of published snapshots: no actor is asked."""
 
-    def snapshot(self, *, depth: int | None, states: frozenset[str] | None) -> Snapshot: ...
+    def snapshot(
+        self,
+        *,
+        depth: int | None,
+        states: frozenset[str] | None,
+        order: Literal["urgency", "start"] = "urgency",
+    ) -> Snapshot:
+        """Any thread; called on helper threads of the edge."""
+        ...
 
     def transitions(self) -> Sequence[Transition]: ...
 

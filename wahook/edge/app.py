@@ -1,0 +1,72 @@
+"""The edge's aiohttp application: routes, their description, static files, Socket.IO, the guard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from wahook.edge.assets import static_routes
+from wahook.edge.guard import Guard
+from wahook.edge.hub import Hub
+from wahook.edge.keys import KeyCheck
+from wahook.edge.message_routes import MessageRoutes
+from wahook.edge.openapi import describe
+from wahook.edge.ports import Messages, Operations, Sessions
+from wahook.edge.routing import Endpoint, endpoints
+from wahook.edge.service_routes import ServiceRoutes
+from wahook.edge.session_routes import SessionRoutes
+from wahook.edge.tree_routes import TreeRoutes
+
+BODY_BYTES = 1024 * 1024
+SOCKET_IO = "/socket.io/"  # its handshake asks for the key itself
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the edge is made from. `socket_io_client`: the browser's module, None when it is not installed."""
+
+    sessions: Sessions
+    messages: Messages
+    operations: Operations
+    api_key: str
+    cors_origins: Sequence[str] = ()
+    socket_io_client: Path | None = None
+    version: str = "0"
+
+
+def create_app(parts: Parts) -> tuple[web.Application, Hub]:
+    """On the edge's loop. Raises OSError when a static file is missing."""
+    service = ServiceRoutes(parts.operations)
+    found = list(
+        endpoints(
+            SessionRoutes(parts.sessions),
+            MessageRoutes(parts.messages),
+            TreeRoutes(parts.operations),
+            service,
+        )
+    )
+    service.document = describe(found, parts.version)
+    assets = static_routes(parts.socket_io_client)
+    check = KeyCheck(parts.api_key)
+    guard = Guard(check, {*_open_paths(found), *assets, SOCKET_IO}, parts.cors_origins)
+    app = web.Application(middlewares=[guard.middleware], client_max_size=BODY_BYTES)
+    app.on_response_prepare.append(guard.add_headers)
+    _add(app, {(each.route.method, each.route.path): each for each in found})
+    for path, asset in assets.items():
+        app.router.add_get(path, asset.answer)
+    return app, Hub(app, parts.sessions, check, guard.allows_origin)
+
+
+def _open_paths(found: Sequence[Endpoint]) -> set[str]:
+    return {each.route.path for each in found if each.route.is_open}
+
+
+def _add(app: web.Application, found: Mapping[tuple[str, str], Endpoint]) -> None:
+    for (method, path), endpoint in found.items():
+        if method == "GET":
+            app.router.add_get(path, endpoint.__call__)
+        else:
+            app.router.add_route(method, path, endpoint.__call__)

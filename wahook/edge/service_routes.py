@@ -1,0 +1,51 @@
+"""How the service is, and its own description."""
+
+from __future__ import annotations
+
+import json
+
+from aiohttp import web
+
+from actors.model import JSON
+from wahook.edge.ports import Operations
+from wahook.edge.represent import json_answer
+from wahook.edge.routing import Answer, route
+from wahook.edge.schemas import HealthBody, LiveBody, ObjectBody
+
+_HEALTH = {
+    200: Answer("All is well.", HealthBody),
+    503: Answer("Something needed is not there; the fields say what.", HealthBody),
+}
+
+
+class ServiceRoutes:
+    """`document` is set once all routes are known."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+        self.document: dict[str, JSON] = {}
+
+    @route("GET", "/api/health", "service", _HEALTH, is_open=True)
+    async def get_health(self) -> web.StreamResponse:
+        """Check the service's health; needs no key."""
+        return await self._health()
+
+    @route("GET", "/readyz", "service", _HEALTH, is_open=True)
+    async def get_readiness(self) -> web.StreamResponse:
+        """Check whether the service can take requests; needs no key."""
+        return await self._health()
+
+    async def _health(self) -> web.Response:
+        found = await self._operations.health()
+        text = json.dumps(found.fields, ensure_ascii=False)
+        return web.Response(status=200 if found.ok else 503, text=text, content_type="application/json")
+
+    @route("GET", "/livez", "service", {200: Answer("It turns.", LiveBody)}, is_open=True)
+    async def get_liveness(self) -> web.StreamResponse:
+        """Check whether the service's event loop turns; needs no key."""
+        return json_answer(LiveBody(status="alive"))
+
+    @route("GET", "/openapi.json", "service", {200: Answer("OpenAPI 3.1.", ObjectBody)})
+    async def get_openapi(self) -> web.StreamResponse:
+        """Get this description."""
+        return web.json_response(self.document)
