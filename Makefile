@@ -34,7 +34,8 @@ format: ready-to-test ## format, and mend what can be mended
 	$(BIN)/ruff format .
 
 fidelity: ready-to-test ## third-party npm clients, unchanged, on the simulator
-	@config/install/node tests/fidelity
+	@config/install/node tests/fidelity/node
+	@PATH="$(CURDIR)/tests/fidelity/node/node_modules/.bin:$$PATH" config/install/node tests/fidelity
 	$(BIN)/pytest -m fidelity tests/fidelity $(ARGS)
 
 bench: ready-to-test ## the benchmarks, one after the other
@@ -44,7 +45,7 @@ pins: ready-to-test ## config/requirements*.txt from pyproject.toml; ARGS=--upgr
 	$(BIN)/python config/install/pins.py $(ARGS)
 
 clean: ## remove what setup, tests and tools made; never ./data
-	rm -rf .venv node_modules tests/fidelity/node_modules build *.egg-info .coverage htmlcov
+	rm -rf .venv node_modules tests/fidelity/node_modules tests/fidelity/node/node_modules build *.egg-info .coverage htmlcov
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

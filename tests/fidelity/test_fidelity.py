@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,8 +16,7 @@ import pytest
 from wahook.simulator import Simulator, start_simulator
 
 HERE = Path(__file__).parent
-# The clients need a newer Node than Debian 12 has; npm brings one where it is published.
-NODE = next(map(str, HERE.glob("node_modules/node-linux-*/bin/node")), "node")
+NODE = shutil.which("node", path=f"{HERE}/node/node_modules/.bin:{os.environ['PATH']}") or "node"
 MINE, OUTSIDE = "491700000001", "491700000003"
 DEADLINE = 60.0
 CLIENTS = {"wppconnect.js": "from wppconnect", "wwebjs.js": "from whatsapp-web.js"}
