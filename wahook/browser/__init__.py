@@ -1,0 +1,1 @@
+"""Chromium: found, launched, owned, spoken to over DevTools, seen by Selenium, killed."""

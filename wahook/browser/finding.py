@@ -1,0 +1,115 @@
+"""Where a Chromium and a ChromeDriver are on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from actors.errors import ProcessError
+
+Which = Callable[[str], "str | None"]
+
+SHELL_NAMES = ("chromium-headless-shell", "chrome-headless-shell", "headless_shell")
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+DRIVER_NAMES = ("chromedriver", "chromium-driver", "chromium.chromedriver")
+KNOWN_FOLDERS = (
+    Path("/usr/bin"),
+    Path("/usr/lib/chromium"),
+    Path("/usr/lib/chromium-browser"),
+    Path("/usr/local/bin"),
+    Path("/opt/google/chrome"),
+    Path("/snap/bin"),
+)
+NIX_STORE = Path("/nix/store")
+
+
+class BrowserKind(StrEnum):
+    """What of Chromium a program is; flags and memory differ (see `flags`)."""
+
+    HEADLESS_SHELL = "chromium-headless-shell"
+    CHROMIUM = "chromium"
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserFinding:
+    """A program that can be launched."""
+
+    path: Path
+    kind: BrowserKind
+
+
+def find_browser(
+    configured: Path | None = None,
+    *,
+    which: Which = shutil.which,
+    folders: Iterable[Path] = KNOWN_FOLDERS,
+    nix_store: Path = NIX_STORE,
+) -> BrowserFinding:
+    """The configured program, else a headless shell, else a full Chromium. ProcessError says what to do.
+
+    A name is looked for on PATH, then in the known folders, then in the Nix store. A configured path may hold
+    a `*`, as in `/nix/store/*/bin/chromium`.
+    """
+    if configured is not None:
+        path = _configured(configured, "CHROMIUM_PATH")
+        return BrowserFinding(path, kind_of(path))
+    places = tuple(folders)
+    for names in (SHELL_NAMES, CHROMIUM_NAMES):
+        for path in _candidates(names, which, places, nix_store):
+            return BrowserFinding(path, kind_of(path))
+    raise ProcessError("no Chromium found: install chromium-headless-shell or set CHROMIUM_PATH")
+
+
+def find_chromedriver(
+    configured: Path | None = None,
+    *,
+    which: Which = shutil.which,
+    folders: Iterable[Path] = KNOWN_FOLDERS,
+    nix_store: Path = NIX_STORE,
+) -> Path:
+    """The configured ChromeDriver, else the first found. ProcessError says what to do."""
+    if configured is not None:
+        return _configured(configured, "CHROMEDRIVER_PATH")
+    for path in _candidates(DRIVER_NAMES, which, tuple(folders), nix_store):
+        return path
+    raise ProcessError("no ChromeDriver found: install chromium-driver or set CHROMEDRIVER_PATH")
+
+
+def kind_of(path: Path) -> BrowserKind:
+    """Told by the program's name, links followed."""
+    names = {path.name, path.resolve().name}
+    shell = any(name in SHELL_NAMES or "headless-shell" in name for name in names)
+    return BrowserKind.HEADLESS_SHELL if shell else BrowserKind.CHROMIUM
+
+
+def _configured(configured: Path, variable: str) -> Path:
+    text = str(configured)
+    found = sorted(Path("/").glob(text.lstrip("/"))) if "*" in text else [configured]
+    for path in found:
+        if _runnable(path):
+            return path.absolute()
+    raise ProcessError(f"{variable} names no program: {configured}")
+
+
+def _candidates(
+    names: tuple[str, ...], which: Which, folders: tuple[Path, ...], nix_store: Path
+) -> Iterator[Path]:
+    yield from (Path(found) for name in names if (found := which(name)))
+    yield from (path for name in names for folder in folders if _runnable(path := folder / name))
+    yield from (path for name in names for path in _in_nix(nix_store, name) if _runnable(path))
+
+
+def _in_nix(store: Path, name: str) -> list[Path]:
+    """The newest package last installed comes first."""
+    try:
+        return sorted(store.glob(f"*/bin/{name}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    except OSError:
+        return []
+
+
+def _runnable(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.X_OK)

@@ -1,0 +1,133 @@
+"""What makes a browser for a session. One Protocol, one maker for each way to have a browser.
+
+`LocalMaker` launches `chromium-headless-shell` or a full `chromium` here. `undetected-chromedriver` (the
+extra `stealth`) and a remote Selenium Grid have their place beside it as makers of their own: whatever gives
+a process, a DevTools endpoint and an address for Selenium fits `LaunchedBrowser`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from actors.errors import ProcessError
+from wahook.browser.finding import BrowserFinding, BrowserKind
+from wahook.browser.flags import arguments, honest_user_agent
+from wahook.browser.proxy import Proxy
+from wahook.browser.singletons import release_dead_singletons
+from wahook.processes import OwnedProcess, launch, sweep
+
+log = structlog.get_logger(__name__)
+
+LISTENING = r"DevTools listening on (ws://(127\.0\.0\.1:\d+)/\S+)"
+PROBE = "data:text/html,<script>document.write(navigator.userAgent)</script>"
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchedBrowser:
+    """A browser that answers: its process, its DevTools socket, and the address Selenium attaches to."""
+
+    process: OwnedProcess
+    endpoint: str
+    debugger_address: str
+
+
+class BrowserMaker(Protocol):
+    """Coroutines run on the browser loop."""
+
+    async def clean(self, name: str, profile: Path) -> None:
+        """After its end: kill what has left its group, remove its lock. ProcessError when that fails."""
+        ...
+
+    async def launch(self, name: str, profile: Path, proxy: Proxy | None) -> LaunchedBrowser:
+        """Kill what an earlier life of `name` left, then start on `profile`. ProcessError if it does not."""
+        ...
+
+
+class LocalMaker:
+    """Launches a program of this machine. One for all sessions: its user agent is asked for once."""
+
+    def __init__(self, finding: BrowserFinding, *, owner: str, start_deadline: float = 20.0) -> None:
+        self.finding = finding
+        self._owner = owner
+        self._deadline = start_deadline
+        self._user_agent: str | None = None
+        self._asking = asyncio.Lock()
+        self._sandbox: bool | None = None
+
+    async def launch(self, name: str, profile: Path, proxy: Proxy | None = None) -> LaunchedBrowser:
+        """Two incarnations never share a profile: sweep first, then the lock, if its holder is dead."""
+        user_agent = await self.user_agent()
+        await self.clean(name, profile)
+        flags = arguments(
+            self.finding.kind, profile, user_agent=user_agent, sandbox=self._can_sandbox(), proxy=proxy
+        )
+        process = await launch([str(self.finding.path), *flags], owner=self._owner, name=name)
+        try:
+            match = await process.line(LISTENING, self._deadline)
+        except BaseException:
+            process.kill_group()
+            raise
+        log.info("browser.launched", name=name, pid=process.pid, kind=self.finding.kind)
+        return LaunchedBrowser(process, match.group(1), match.group(2))
+
+    async def clean(self, name: str, profile: Path) -> None:
+        await asyncio.to_thread(self._clean, name, profile)
+
+    async def user_agent(self) -> str | None:
+        """Chromium's own, Headless taken out; asked of the program itself, once. None if it will not say."""
+        async with self._asking:
+            if self._user_agent is None:
+                self._user_agent = await self._ask()
+        return self._user_agent
+
+    async def _ask(self) -> str | None:
+        scratch = await asyncio.to_thread(tempfile.mkdtemp, prefix="wahook-probe-")
+        headless = "--headless=new" if self.finding.kind is BrowserKind.CHROMIUM else "--headless"
+        command = (
+            *(str(self.finding.path), headless, "--disable-gpu", "--disable-dev-shm-usage"),
+            *(() if self._can_sandbox() else ("--no-sandbox",)),
+            *(f"--user-data-dir={scratch}", "--dump-dom", PROBE),
+        )
+        process = await launch(command, owner=self._owner, name=f"probe:{Path(scratch).name}")
+        try:
+            said = await process.line(r"(Mozilla/5\.0 [^<]+)</body>", self._deadline)
+            return honest_user_agent(said.group(1))
+        except ProcessError as error:
+            log.warning("browser.user_agent_unknown", reason=str(error)[:500])
+            return None
+        finally:
+            process.kill_group()
+            await process.ended(1.0)
+            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+
+    def _clean(self, name: str, profile: Path) -> None:
+        sweep(self._owner, name)
+        profile.mkdir(mode=0o700, parents=True, exist_ok=True)
+        release_dead_singletons(profile)
+
+    def _can_sandbox(self) -> bool:
+        if self._sandbox is None:
+            self._sandbox = sandbox_available()
+        return self._sandbox
+
+
+def sandbox_available() -> bool:
+    """Can Chromium sandbox itself here: never as root, else with user namespaces or its own helper."""
+    if os.geteuid() == 0:
+        return False
+    if Path("/usr/lib/chromium/chrome-sandbox").exists():
+        return True
+    try:
+        limit = int(Path("/proc/sys/user/max_user_namespaces").read_text(encoding="ascii"))
+        switch = Path("/proc/sys/kernel/unprivileged_userns_clone")
+        return limit > 0 and (not switch.exists() or switch.read_text(encoding="ascii").strip() == "1")
+    except (OSError, ValueError):
+        return False

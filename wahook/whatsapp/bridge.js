@@ -1,0 +1,351 @@
+// Between WhatsApp's page and the service. Runs in every new document after wa-js; owns no policy.
+//   out: binding(JSON) - events, numbered, the last ones kept for a service that was away
+//   in:  __wahook.call(name, arguments) -> {ok: true, value} | {ok: false, code, message}, always plain data
+(() => {
+  'use strict';
+  if (window.top !== window.self || !/^https?:$/.test(location.protocol) || window.__wahook) return;
+
+  const BINDING = '__wahookEvent';
+  const KEPT_EVENTS = 500;
+  const KEPT_IDS = 2000;
+  const STATE_PAUSE_MS = 20; // several models change at once; one event tells
+  const STATE_NET_MS = 5000; // should an event of the page's be missing, this finds the change
+  const HISTORY_PAGE = 50;
+  const HISTORY_LIMIT = 1000;
+  // Not messages from somebody: notices, signals, and what is not decrypted yet.
+  const IGNORED = new Set([
+    'ciphertext', 'protocol', 'gp2', 'e2e_notification', 'notification', 'notification_template', 'call_log',
+    'reaction', 'revoked', 'poll_update', 'debug', 'newsletter_notification', 'broadcast_notification',
+  ]);
+
+  class Refusal extends Error {
+    constructor(code, message = code) { super(message); this.code = code; }
+  }
+
+  // --- events -------------------------------------------------------------------------------------------------
+
+  const kept = [];
+  let count = 0;
+
+  const send = (event) => { if (typeof window[BINDING] === 'function') window[BINDING](JSON.stringify(event)); };
+
+  function push(kind, fields) {
+    count += 1;
+    const event = { seq: count, document: performance.timeOrigin, kind, ...fields };
+    kept.push(event);
+    if (kept.length > KEPT_EVENTS) kept.shift();
+    send(event);
+  }
+
+  const guarded = (name, handler) => (...args) => {
+    try {
+      const done = handler(...args);
+      if (done instanceof Promise) done.catch((error) => push('trouble', { where: name, ...described(error) }));
+    } catch (error) {
+      push('trouble', { where: name, ...described(error) });
+    }
+  };
+
+  // Error texts leave the page for people and logs: long numbers do not.
+  const described = (error) => ({
+    code: String(error?.code ?? error?.name ?? 'error').slice(0, 80),
+    message: String(error?.message ?? error).replace(/\d{5,}/g, '…').slice(0, 300),
+  });
+
+  const store = () => window.WPP.whatsapp;
+  const injected = () => window.WPP?.isInjected === true; // before, looking a module up can pin it to nothing
+
+  // --- plain data ---------------------------------------------------------------------------------------------
+
+  const text = (wid) => (wid === undefined || wid === null ? '' : wid._serialized ?? String(wid));
+  const wid = (value) => store().WidFactory.createWid(text(value));
+
+  // Digits of a person: of the phone number where the page knows it, else of the LID.
+  function digits(value) {
+    const serialized = text(value);
+    const number = serialized.endsWith('@lid') ? store().lidPnCache?.getPhoneNumber(wid(serialized)) : null;
+    return (text(number) || serialized).split('@')[0].split(':')[0].replace(/\D/g, '');
+  }
+
+  const keyOf = (msg) => (typeof msg.id === 'string' ? store().MsgKey.fromString(msg.id) : msg.id);
+
+  function bodyOf(msg) {
+    if (['chat', 'vcard', 'multi_vcard'].includes(msg.type)) return msg.body ?? '';
+    return msg.caption ?? msg.pollName ?? msg.loc ?? ''; // the body of other kinds is a thumbnail
+  }
+
+  function plain(msg) {
+    const key = keyOf(msg);
+    const author = msg.author ?? key.participant ?? msg.from ?? key.remote;
+    return {
+      id: key.id, chat: text(key.remote), sender: digits(author), body: String(bodyOf(msg)), type: msg.type,
+      t: Number(msg.t), group: text(key.remote).endsWith('@g.us'),
+      media: Boolean(msg.mediaKey || msg.filehash || msg.directPath || msg.isMedia),
+      name: msg.notifyName || store().ContactStore.get(wid(author))?.pushname || null,
+    };
+  }
+
+  function isIncoming(msg) {
+    const key = keyOf(msg);
+    const chat = text(key.remote);
+    return !key.fromMe && !IGNORED.has(msg.type) && chat !== 'status@broadcast' && !chat.endsWith('@newsletter');
+  }
+
+  // --- state --------------------------------------------------------------------------------------------------
+
+  function state() {
+    if (!injected()) return { authenticated: false, mode: '', socket: '', phone: null, name: null };
+    const { Stream, Socket, Conn } = store();
+    const authenticated = Boolean(window.WPP.conn.isAuthenticated());
+    return {
+      authenticated, mode: String(Stream?.mode ?? ''), socket: String(Socket?.state ?? ''),
+      phone: authenticated ? digits(window.WPP.conn.getMyUserId()) : null,
+      name: authenticated ? Conn?.pushname ?? null : null,
+    };
+  }
+
+  let lastState = '';
+  let stateTimer = null;
+
+  function tellState() {
+    stateTimer = null;
+    const now = state();
+    const flat = JSON.stringify(now);
+    if (flat === lastState) return;
+    lastState = flat;
+    push('state', { state: now });
+  }
+
+  const stateMayHaveChanged = () => { stateTimer ??= setTimeout(guarded('state', tellState), STATE_PAUSE_MS); };
+
+  // --- what the page tells ------------------------------------------------------------------------------------
+
+  const seen = new Set();
+
+  function tellMessage(msg) {
+    if (!isIncoming(msg)) return;
+    const { id } = keyOf(msg);
+    if (seen.has(id)) return;
+    seen.add(id);
+    if (seen.size > KEPT_IDS) seen.delete(seen.values().next().value);
+    push('message', { message: plain(msg) });
+  }
+
+  let lastCode = '';
+
+  function tellCode(code) {
+    if (!code?.fullCode || code.fullCode === lastCode) return;
+    lastCode = code.fullCode;
+    push('qr', { code: lastCode });
+  }
+
+  const tellLogout = (reason) => { if (reason) push('logout', { reason: String(reason) }); };
+
+  function tellBackend(name, detail) {
+    if (name === 'account_temporarily_banned') push('banned', { seconds: Number(detail?.expire ?? 0) });
+    stateMayHaveChanged();
+  }
+
+  let lastPercent = -1;
+
+  function tellProgress(percent, message) {
+    if (percent <= lastPercent || window.WPP.whatsapp.Stream?.mode === 'QR') return;
+    lastPercent = percent;
+    push('progress', { percent, message });
+  }
+
+  function offlineProgress() {
+    const handler = window.require('WAWebOfflineHandler').OfflineMessageHandler;
+    tellProgress(Math.round(handler.getOfflineDeliveryProgress()), 'messages');
+  }
+
+  function watchModels() {
+    const { Socket, MsgStore, Cmd, Conn } = store();
+    Socket?.on('change:state change:hasSynced', stateMayHaveChanged);
+    Socket?.on('change:state', stateMayHaveChanged);
+    Conn?.on('change:pushname', stateMayHaveChanged);
+    Cmd?.on('offline_progress_update_from_bridge', guarded('progress', offlineProgress));
+    // wa-js tells of levels from 1 up; a failed send is told here.
+    MsgStore?.on('change:ack', guarded('ack', (msg) => {
+      if (msg.id.fromMe && msg.ack < 0) push('ack', { id: msg.id.id, ack: msg.ack });
+    }));
+    tellProgress(30, 'modules');
+    stateMayHaveChanged();
+  }
+
+  function watch() {
+    const on = (name, handler) => window.WPP.on(name, guarded(name, handler));
+    for (const name of ['stream_mode_changed', 'stream_info_changed', 'authenticated', 'require_auth', 'logout',
+      'main_loaded', 'main_ready', 'online', 'qrcode_idle', 'needs_update']) {
+      on(`conn.${name}`, stateMayHaveChanged);
+    }
+    on('conn.auth_code_change', tellCode);
+    on('conn.logout_reason', tellLogout);
+    on('conn.backend_event', tellBackend);
+    on('conn.main_loaded', () => tellProgress(80, 'chats'));
+    on('conn.main_ready', () => tellProgress(100, 'ready'));
+    on('chat.new_message', tellMessage);
+    on('chat.msg_ack_change', ({ ack, ids }) => {
+      for (const key of ids) if (key.fromMe) push('ack', { id: key.id, ack });
+    });
+    if (injected()) watchModels();
+    else on('loader.injected', () => setTimeout(guarded('models', watchModels), 0));
+    setInterval(guarded('state', () => { if (injected()) tellState(); }), STATE_NET_MS);
+  }
+
+  // --- what is asked of the page ------------------------------------------------------------------------------
+
+  function ready() {
+    const { mode, socket } = state();
+    if (mode !== 'MAIN' || socket !== 'CONNECTED') throw new Refusal('not_ready', `the page is ${mode}/${socket}`);
+  }
+
+  // One person has one chat, by number or by LID.
+  function knownChats(to) {
+    const number = wid(`${to}@c.us`);
+    const addresses = [number, store().lidPnCache?.getCurrentLid(number)].filter(Boolean);
+    return addresses.map((address) => store().ChatStore.get(address)).filter(Boolean);
+  }
+
+  // The server's own answer: errors throw, so that "no answer" is never taken for "no such number".
+  const exists = (to) => store().functions.queryWidExists(wid(`${to}@c.us`));
+
+  async function chatOf(to) {
+    const [known] = knownChats(to);
+    if (known) return known;
+    const found = await exists(to);
+    if (!found) throw new Refusal('not_on_whatsapp', 'this number is not on WhatsApp');
+    return window.WPP.chat.find(text(found.wid));
+  }
+
+  // The level of a message that is on its way already.
+  const settled = (msg) => new Promise((resolve, reject) => {
+    const look = () => {
+      if (msg.ack >= 1) resolve(msg.ack);
+      else if (msg.ack < 0) reject(new Refusal('send_failed'));
+      else return;
+      msg.off?.('change:ack', look);
+    };
+    msg.on('change:ack', look);
+    look();
+  });
+
+  // A call that was given up outside may still run in here: asked again, it is not started again.
+  const sending = new Map();
+
+  function sendText(message) {
+    const running = sending.get(message.id) ?? sendOnce(message).finally(() => sending.delete(message.id));
+    sending.set(message.id, running);
+    return running;
+  }
+
+  async function sendOnce({ to, id, body }) {
+    ready();
+    const chat = await chatOf(to);
+    const messageId = `true_${text(chat.id)}_${id}`; // of the chat's own address: wa-js refuses another
+    const known = store().MsgStore.get(messageId);
+    if (known && known.ack >= 0) return { ack: await settled(known) };
+    const result = await window.WPP.chat.sendTextMessage(text(chat.id), body, {
+      messageId, waitForAck: true, markIsRead: false, detectMentioned: false, linkPreview: false,
+    });
+    const outcome = result.sendMsgResult?.messageSendResult ?? 'OK';
+    if (outcome !== 'OK') throw new Refusal(String(outcome));
+    return { ack: Math.max(Number(result.ack ?? 0), 1) };
+  }
+
+  async function byKey(key) {
+    try {
+      return await window.WPP.chat.getMessageById(key);
+    } catch (error) {
+      if (error?.code === 'msg_not_found') return null;
+      throw error;
+    }
+  }
+
+  async function findSent({ to, id }) {
+    ready();
+    for (const chat of knownChats(to)) {
+      const here = chat.msgs.findFirst((msg) => msg.id.fromMe && msg.id.id === id)
+        ?? await byKey(`true_${text(chat.id)}_${id}`)
+        ?? (await window.WPP.chat.getMessages(text(chat.id), { count: HISTORY_PAGE }))
+          .find((msg) => keyOf(msg).fromMe && keyOf(msg).id === id);
+      if (here) return { ack: Number(here.ack ?? 0) };
+    }
+    return null;
+  }
+
+  async function historyOf(chat, since) {
+    const found = new Map();
+    const take = (msgs) => { for (const msg of msgs) found.set(keyOf(msg).id, msg); };
+    take(chat.msgs.getModelsArray());
+    let oldest = Math.min(...[...found.values()].map((msg) => msg.t));
+    let anchor = chat.msgs.head()?.id ?? chat.lastReceivedKey;
+    while (anchor && !(oldest < since) && found.size < HISTORY_LIMIT) {
+      const before = found.size;
+      const page = await window.WPP.chat.getMessages(text(chat.id), {
+        id: String(anchor), count: HISTORY_PAGE, direction: 'before',
+      });
+      take(page);
+      if (found.size === before) break;
+      const first = page.reduce((a, b) => (b.t < a.t ? b : a));
+      oldest = first.t;
+      anchor = keyOf(first);
+    }
+    return [...found.values()].filter((msg) => msg.t >= since);
+  }
+
+  async function recentIncoming({ since }) {
+    ready();
+    const chats = store().ChatStore.getModelsArray().filter((chat) => !(chat.t < since));
+    const found = [];
+    for (const chat of chats) found.push(...(await historyOf(chat, since)).filter(isIncoming).map(plain));
+    return found.sort((a, b) => a.t - b.t);
+  }
+
+  async function numberStatus({ number }) {
+    ready();
+    const found = await exists(number);
+    if (!found) return { exists: false };
+    const contact = store().ContactStore.get(found.wid) ?? {};
+    return {
+      exists: true, id: text(found.wid), name: contact.name ?? contact.verifiedName ?? contact.pushname ?? null,
+      blocked: Boolean(store().BlocklistStore?.get(found.wid) || contact.isContactBlocked),
+      business: Boolean(found.biz || contact.isBusiness),
+    };
+  }
+
+  const calls = {
+    state,
+    sendText,
+    findSent,
+    recentIncoming,
+    numberStatus,
+    pairingCode: ({ number }) => window.WPP.conn.genLinkDeviceCodeForPhoneNumber(number, true),
+    presence: async () => { ready(); await window.WPP.conn.markAvailable(true); },
+    logout: async () => Boolean(await window.WPP.conn.logout()),
+    wakeLock: async () => {
+      const lock = await navigator.wakeLock?.request('screen').catch(() => null);
+      return Boolean(lock);
+    },
+    // For a service that was away: what it has missed of this document, and all of another.
+    replay: ({ document: known, after }) => {
+      const missed = known === performance.timeOrigin ? kept.filter((event) => event.seq > after) : kept;
+      for (const event of missed) send(event);
+      return missed.length;
+    },
+  };
+
+  async function call(name, args) {
+    try {
+      if (!injected() && name !== 'state' && name !== 'replay') throw new Refusal('not_ready', 'the page loads');
+      return { ok: true, value: (await calls[name](args)) ?? null };
+    } catch (error) {
+      return { ok: false, ...described(error) };
+    }
+  }
+
+  Object.defineProperty(window, '__wahook', { value: Object.freeze({ call }) });
+  push('document', { url: location.href });
+  if (window.WPP) guarded('watch', watch)();
+  else push('trouble', { where: 'preload', code: 'no_wa_js', message: 'wa-js is not in the page' });
+})();

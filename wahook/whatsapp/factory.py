@@ -1,0 +1,68 @@
+"""Everything that all sessions' browsers share, made from the settings; hands out one client per session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from actors.errors import ProcessError
+from wahook.browser.driver import ChromeDriver
+from wahook.browser.finding import find_browser, find_chromedriver
+from wahook.browser.makers import BrowserMaker, LocalMaker
+from wahook.browser.proxy import parse_proxy
+from wahook.loop import LoopThread
+from wahook.processes import owner_of
+from wahook.settings import Settings
+from wahook.whatsapp.client import PageClient
+from wahook.whatsapp.plan import Deadlines, Plan
+from wahook.whatsapp.preload import Preload, find_wa_js
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Browsers:
+    """`driver` is to be supervised by its own actor; None: there is no ChromeDriver, DevTools does it all."""
+
+    loop: LoopThread
+    owner: str
+    maker: BrowserMaker
+    driver: ChromeDriver | None
+    preload: Preload
+    url: str
+    deadlines: Deadlines
+
+    @classmethod
+    def from_settings(cls, settings: Settings, loop: LoopThread) -> Browsers:
+        """Find the programs and read the scripts. ProcessError says what is missing and what to do."""
+        owner = owner_of(settings.data)
+        return cls(
+            loop=loop,
+            owner=owner,
+            maker=LocalMaker(find_browser(settings.chromium_path), owner=owner),
+            driver=_driver(settings.chromedriver_path, loop, owner),
+            preload=Preload.read(find_wa_js(settings.wa_js_path)),
+            url=settings.whatsapp_url,
+            deadlines=Deadlines(
+                open=settings.open_deadline, call=settings.page_call_deadline, close=settings.stop_deadline
+            ),
+        )
+
+    def client(self, session_id: str, profile: Path, proxy: str | None = None) -> PageClient:
+        """A session's client; nothing runs yet. RuleBroken("bad_proxy")."""
+        plan = Plan(
+            session_id, profile, self.url, parse_proxy(proxy) if proxy else None, deadlines=self.deadlines
+        )
+        return PageClient(plan, loop=self.loop, maker=self.maker, driver=self.driver, preload=self.preload)
+
+
+def _driver(configured: Path | None, loop: LoopThread, owner: str) -> ChromeDriver | None:
+    try:
+        return ChromeDriver(find_chromedriver(configured), loop=loop, owner=owner)
+    except ProcessError as error:
+        if configured is not None:
+            raise
+        log.warning("selenium.no_chromedriver", reason=str(error))
+        return None
