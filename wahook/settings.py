@@ -43,6 +43,7 @@ class Settings(BaseSettings):
         None, validation_alias=AliasChoices("CHROMIUM_PATH", "PUPPETEER_EXECUTABLE_PATH", "chromium_path")
     )
     chromedriver_path: Path | None = None
+    wa_js_path: Path | None = None  # unset: npm's, under node_modules
     api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("WAHOOK_API_KEY", "api_key"))
     heartbeat_interval: Seconds = 120
     watchdog_interval: Seconds = 60
