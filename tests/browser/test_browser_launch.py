@@ -1,0 +1,169 @@
+"""A real Chromium: launched, attached to by Selenium, killed, and nothing left."""
+
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from actors.errors import ProcessError
+from wahook.browser.channel import DevToolsChannel
+from wahook.browser.driver import ChromeDriver, SeleniumFault, SeleniumSeat
+from wahook.browser.finding import BrowserFinding, BrowserKind, find_browser, find_chromedriver
+from wahook.browser.makers import LaunchedBrowser, LocalMaker
+from wahook.browser.page import Page
+from wahook.browser.singletons import release_dead_singletons
+from wahook.loop import LoopThread
+
+pytestmark = pytest.mark.browser
+SHELL_ONLY = pytest.mark.skipif(
+    find_browser().kind is not BrowserKind.HEADLESS_SHELL, reason="no chromium-headless-shell here"
+)
+
+
+@contextlib.contextmanager
+def browser(
+    loop: LoopThread, maker: LocalMaker, profile: Path, name: str = "browser:x"
+) -> Iterator[LaunchedBrowser]:
+    launched = loop.submit(maker.launch(name, profile)).result(30)
+    try:
+        yield launched
+    finally:
+        launched.process.kill_group()
+        loop.submit(launched.process.ended(5)).result(10)
+        loop.submit(maker.clean(name, profile)).result(10)
+
+
+@pytest.fixture(scope="module")
+def driver(loop: LoopThread, owner: str) -> Iterator[ChromeDriver]:
+    process = ChromeDriver(find_chromedriver(), loop=loop, owner=owner)
+    process.start(lambda _: None).result(15)
+    yield process
+    process.stop().result(10)
+
+
+async def user_agent_in(endpoint: str) -> tuple[str, bool]:
+    channel = await DevToolsChannel.connect(endpoint, 5)
+    page = await Page.attach(channel, 5)
+    await page.wake(5)
+    answer = await page.evaluate("navigator.userAgent", 5), await page.evaluate("document.hasFocus()", 5)
+    await channel.close()
+    return answer
+
+
+@pytest.mark.parametrize("kind", list(BrowserKind))
+def test_each_kind_of_browser_launches_and_does_not_say_that_it_is_headless(
+    kind: BrowserKind, loop: LoopThread, owner: str, tmp_path: Path
+):
+    path = Path("/usr/bin") / kind.value
+    if not path.exists():
+        pytest.skip(f"no {kind.value} here")
+    maker = LocalMaker(BrowserFinding(path, kind), owner=owner)
+    with browser(loop, maker, tmp_path / "profile") as launched:
+        agent, focused = loop.submit(user_agent_in(launched.endpoint)).result(15)
+    assert "Headless" not in agent
+    assert "Chrome/" in agent
+    assert focused, "a page that believes nobody looks is throttled"
+
+
+@pytest.fixture
+def full(owner: str) -> LocalMaker:
+    """A full Chromium, which locks its profile; the headless shell does not."""
+    path = Path("/usr/bin/chromium")
+    if not path.exists():
+        pytest.skip("no chromium here")
+    return LocalMaker(BrowserFinding(path, BrowserKind.CHROMIUM), owner=owner)
+
+
+def test_killing_the_browser_leaves_no_process_and_no_lock(
+    loop: LoopThread, full: LocalMaker, tmp_path: Path
+):
+    with browser(loop, full, tmp_path) as launched:
+        family = psutil.Process(launched.process.pid).children(recursive=True)
+        assert (tmp_path / "SingletonLock").is_symlink()
+        os.kill(launched.process.pid, signal.SIGKILL)
+        loop.submit(launched.process.ended(5)).result(10)
+        assert psutil.wait_procs(family, timeout=5)[1] == []
+    assert not list(tmp_path.glob("Singleton*"))
+
+
+def test_a_new_incarnation_kills_the_one_that_still_holds_the_profile(
+    loop: LoopThread, maker: LocalMaker, tmp_path: Path
+):
+    with browser(loop, maker, tmp_path) as old, browser(loop, maker, tmp_path) as new:
+        assert loop.submit(old.process.ended(5)).result(10) == -signal.SIGKILL
+        assert new.process.alive
+
+
+def test_what_is_no_chromium_fails_within_its_deadline_and_tells_what_it_said(
+    loop: LoopThread, owner: str, tmp_path: Path
+):
+    path = tmp_path / "chromium"
+    path.write_text("#!/bin/sh\necho 'cannot open display' >&2\nexit 1\n")
+    path.chmod(0o755)
+    maker = LocalMaker(BrowserFinding(path, BrowserKind.CHROMIUM), owner=owner, start_deadline=5)
+    with pytest.raises(ProcessError, match="cannot open display"):
+        loop.submit(maker.launch("browser:y", tmp_path / "p")).result(15)
+
+
+@SHELL_ONLY
+def test_selenium_attaches_takes_a_screenshot_and_leaves_the_browser_alive(
+    loop: LoopThread, maker: LocalMaker, driver: ChromeDriver, tmp_path: Path
+):
+    with browser(loop, maker, tmp_path) as launched:
+        seat = SeleniumSeat(driver, launched.debugger_address)
+        loop.submit(seat.navigate("data:text/html,<h1>hello</h1>", 10)).result(15)
+        assert loop.submit(seat.screenshot(10)).result(15).startswith(b"\x89PNG")
+        loop.submit(seat.leave()).result(5)
+        assert launched.process.alive
+        assert "data:text/html" in str(loop.submit(address_in(launched.endpoint)).result(10))
+
+
+async def address_in(endpoint: str) -> str:
+    channel = await DevToolsChannel.connect(endpoint, 5)
+    page = await Page.attach(channel, 5)
+    address = await page.evaluate("location.href", 5)
+    await channel.close()
+    return address
+
+
+def test_a_seat_attaches_by_itself_to_the_chromedriver_that_replaced_a_dead_one(
+    loop: LoopThread, owner: str, maker: LocalMaker, tmp_path: Path
+):
+    own = ChromeDriver(find_chromedriver(), loop=loop, owner=f"{owner}x")
+    own.start(lambda _: None).result(15)
+    with browser(loop, maker, tmp_path) as launched:
+        seat = SeleniumSeat(own, launched.debugger_address)
+        loop.submit(seat.attach(10)).result(15)
+        own.kill()
+        loop.submit(wait_dead(own)).result(10)
+        with pytest.raises(SeleniumFault, match="no ChromeDriver"):
+            loop.submit(seat.screenshot(5)).result(10)
+        own.start(lambda _: None).result(15)
+        assert loop.submit(seat.screenshot(10)).result(15).startswith(b"\x89PNG")
+    own.stop().result(10)
+
+
+async def wait_dead(server: ChromeDriver) -> None:
+    assert server._process is not None
+    await server._process.ended(5)
+
+
+def test_the_lock_of_a_living_holder_is_refused_and_of_any_other_number_removed(tmp_path: Path):
+    lock = tmp_path / "SingletonLock"
+    assert release_dead_singletons(tmp_path) is False
+    lock.symlink_to(f"{socket.gethostname()}-{os.getpid()}")  # alive, but no browser on this profile
+    (tmp_path / "SingletonCookie").symlink_to("1")
+    assert release_dead_singletons(tmp_path) is True
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_lock_of_a_browser_that_lives_on_this_profile_is_not_touched(
+    loop: LoopThread, full: LocalMaker, tmp_path: Path
+):
+    with browser(loop, full, tmp_path), pytest.raises(ProcessError, match="in use"):
+        release_dead_singletons(tmp_path)
