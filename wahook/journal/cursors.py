@@ -12,6 +12,7 @@ from actors.model import Direction
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,6 +39,6 @@ def decode(cursor: str) -> Place:
         place = Place(_EPOCH + int(at) * _MICROSECOND, Direction(direction), int(seq))
     except (ValueError, OverflowError, binascii.Error):
         raise RuleBroken("bad_cursor", "this cursor is not one of ours") from None
-    if version != "1" or place.encode() != cursor:
+    if version != "1" or not 0 <= place.seq <= _LARGEST or place.encode() != cursor:
         raise RuleBroken("bad_cursor", "this cursor is not one of ours")
     return place

@@ -28,6 +28,7 @@ _ADVICE: Sequence[tuple[str, str]] = (
     ("does not exist", "the server has no such database, role or table"),
     ("onnection refused", "nobody listens there: is the server running?"),
     ("resolve host", "the server's name cannot be resolved"),
+    ("lock timeout", "another connection held a lock for too long"),
     ("timeout", "it did not answer in time"),
 )
 

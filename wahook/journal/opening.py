@@ -42,7 +42,9 @@ class OpenedJournal:
         if self.engines.read.dialect.name != "sqlite":
             return []
         with database_faults("checking the journal"), self.engines.read.connect() as connection:
-            found = [str(line) for line in connection.execute(sa.text("PRAGMA quick_check")).scalars()]
+            found = [
+                str(line) for line in connection.execute(sa.text("PRAGMA integrity_check(20)")).scalars()
+            ]
         return [] if found == ["ok"] else found
 
     def __enter__(self) -> Self:

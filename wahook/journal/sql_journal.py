@@ -58,12 +58,12 @@ class SqlJournal:
         try:
             result = _APPLY[type(operation)](connection, operation, now)
         except DomainError as error:
-            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT operation")
+            _undo(connection)
             return error
         except Exception as error:
             if not is_value_fault(error):
                 raise
-            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT operation")
+            _undo(connection)
             return _explain(connection, operation, error)
         connection.exec_driver_sql("RELEASE SAVEPOINT operation")
         return result
@@ -81,6 +81,11 @@ _APPLY: dict[type, Callable[[sa.Connection, Any, datetime], object]] = {
     CancelMessage: lambda connection, operation, _: outgoing.cancel(connection, operation),
     RetryMessage: lambda connection, operation, _: outgoing.retry(connection, operation),
 }
+
+
+def _undo(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("ROLLBACK TO SAVEPOINT operation")
+    connection.exec_driver_sql("RELEASE SAVEPOINT operation")
 
 
 def _commit(transaction: sa.RootTransaction) -> None:

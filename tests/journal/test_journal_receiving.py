@@ -1,0 +1,95 @@
+"""Incoming messages: each once, in order, and none lost for what is in it."""
+
+import pytest
+
+from actors.errors import RuleBroken
+from actors.messages import DeleteAccount, RecordIncoming
+from actors.model import IncomingMessage
+from wahook.edge.ports import Received
+
+from .conftest import NOON, OTHER, SESSION, Bench, incoming
+
+
+def record(bench: Bench, *messages: IncomingMessage, session: str = SESSION) -> object:
+    return bench.one(RecordIncoming(session, messages))
+
+
+def test_new_messages_come_back_in_the_order_given(bench: Bench):
+    given = incoming("b", timestamp=2), incoming("a", timestamp=1), incoming("c", timestamp=3)
+    assert record(bench, *given) == given
+
+
+def test_every_field_of_a_message_survives(bench: Bench):
+    full = IncomingMessage("id", "chat@g.us", "4917", "text 👋\n'\"", "image", 1, True, True, True, "Ann")
+    record(bench, full)
+    assert bench.journal.reader.received(SESSION, "id") == Received(full, SESSION, NOON)
+
+
+def test_what_is_known_is_not_new_again(bench: Bench):
+    record(bench, incoming("a"), incoming("b"))
+    assert record(bench, incoming("b", body="changed"), incoming("c"), incoming("a")) == (incoming("c"),)
+    kept = bench.journal.reader.received(SESSION, "b")
+    assert kept is not None
+    assert kept.message.body == "body b"
+
+
+def test_what_comes_twice_in_one_batch_is_new_once(bench: Bench):
+    twice = incoming("a"), incoming("b"), incoming("a", body="again")
+    assert bench.write(RecordIncoming(SESSION, twice), RecordIncoming(SESSION, twice)) == [twice[:2], ()]
+
+
+def test_nothing_new_is_an_empty_tuple(bench: Bench):
+    assert record(bench) == ()
+
+
+def test_each_session_has_its_own_ids(bench: Bench):
+    record(bench, incoming("a"))
+    assert record(bench, incoming("a"), session=OTHER) == (incoming("a"),)
+
+
+def test_a_thousand_at_once_are_deduplicated(bench: Bench):
+    many = tuple(incoming(f"id{number}") for number in range(1200))
+    record(bench, *many[::2])
+    assert record(bench, *many) == many[1::2]
+
+
+def test_an_unknown_session_is_refused(bench: Bench):
+    results = bench.write(
+        RecordIncoming("user_9_wa_9", (incoming("a"),)),
+        DeleteAccount(OTHER),
+        RecordIncoming(OTHER, (incoming("a"),)),
+        RecordIncoming(SESSION, (incoming("a"),)),
+    )
+    codes = [one.code if isinstance(one, RuleBroken) else one for one in results]
+    assert codes == ["unknown_session", True, "unknown_session", (incoming("a"),)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "stored"),
+    [
+        ({"body": "a\0b"}, {"body": "a\N{REPLACEMENT CHARACTER}b"}),
+        ({"body": "👋\ud83d!"}, {"body": "👋\N{REPLACEMENT CHARACTER}!"}),
+        ({"sender_name": "\0"}, {"sender_name": "\N{REPLACEMENT CHARACTER}"}),
+        ({"timestamp": 2**70}, {"timestamp": 2**53}),
+        ({"timestamp": -5}, {"timestamp": 0}),
+    ],
+)
+def test_what_cannot_be_stored_is_replaced_and_the_message_kept(
+    bench: Bench, changes: dict[str, object], stored: dict[str, object]
+):
+    expected = incoming("a", **stored)
+    assert record(bench, incoming("a", **changes)) == (expected,)
+    kept = bench.journal.reader.received(SESSION, "a")
+    assert kept is not None
+    assert kept.message == expected
+
+
+def test_the_newest_stamp_is_known_for_each_session(bench: Bench):
+    record(bench, incoming("a", timestamp=50), incoming("b", timestamp=70), incoming("c", timestamp=60))
+    reader = bench.journal.reader
+    assert reader.last_incoming(SESSION) == 70
+    assert reader.last_incoming(OTHER) is None
+
+
+def test_an_unknown_message_is_none(bench: Bench):
+    assert bench.journal.reader.received(SESSION, "a") is None
