@@ -1,0 +1,163 @@
+"""The supervision tree, declared as data: who lives here, in which order, and what follows from each failure.
+
+root                      one_for_one
+├─ redis                  only when embedded                                   permanent
+├─ chromedriver           one for all sessions                                 permanent
+├─ journal-writer                                                              permanent
+├─ outbox                 dynamic: one lane for each session                   permanent
+├─ sessions               dynamic, with a storm fuse                           permanent
+│   └─ user_1_wa_2        rest_for_one                                         transient
+│       ├─ session        owns the Chromium                                    transient, significant
+│       └─ keepalive      one_for_one: heartbeat, watchdog, activity           permanent
+└─ edge                                                                        permanent
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from actors.edge import EdgeActor
+from actors.journal_writer import JournalWriter
+from actors.keepalive import Activity, Heartbeat, KeepaliveParts, Watchdog
+from actors.lane import LaneActor, LaneParts
+from actors.ports import EdgePort, Journal, ManagedProcess
+from actors.process import ProcessActor
+from actors.session import SessionActor
+from actors.session_parts import SessionParts, classify
+from supervision import (
+    AutoShutdown,
+    BackOff,
+    ChildSpec,
+    Restart,
+    StormFuse,
+    Strategy,
+    SupervisorSpec,
+)
+
+REDIS = "redis"
+CHROMEDRIVER = "chromedriver"
+WRITER = "journal-writer"
+OUTBOX = "outbox"
+SESSIONS = "sessions"
+EDGE = "edge"
+
+SERVERS = BackOff(min=0.2, max=30.0, retry_first_start=True)  # what others wait for comes back quickly
+WORKERS = BackOff(min=0.1, max=30.0)
+
+
+def session_path(session_id: str) -> str:
+    """Where the actor of a session lives."""
+    return f"{SESSIONS}/{session_id}/session"
+
+
+def lane_path(session_id: str) -> str:
+    """Where the lane of a session lives."""
+    return f"{OUTBOX}/{session_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootParts:
+    """What the static part is made of. `redis` None: somebody else runs it; `chromedriver` None: there is none."""
+
+    redis: ManagedProcess | None
+    chromedriver: ManagedProcess | None
+    journal: Journal
+    max_sessions: int | None = None
+
+
+def root(parts: RootParts) -> SupervisorSpec:
+    """The static tree but for the edge, which comes last: nobody calls a house that is not ready."""
+    servers = ((REDIS, parts.redis), (CHROMEDRIVER, parts.chromedriver))
+    children = (
+        *(_server(name, process) for name, process in servers if process is not None),
+        ChildSpec(WRITER, partial(JournalWriter, journal=parts.journal), backoff=WORKERS, shutdown=10.0),
+        ChildSpec(OUTBOX, SupervisorSpec(dynamic=True), backoff=WORKERS),
+        ChildSpec(SESSIONS, _sessions(parts.max_sessions), backoff=WORKERS),
+    )
+    return SupervisorSpec(children, strategy=Strategy.ONE_FOR_ONE)
+
+
+def edge(port: EdgePort) -> ChildSpec:
+    """The edge. Its first start must succeed: a taken port is for a human to see."""
+    return ChildSpec(EDGE, partial(EdgeActor, edge=port), backoff=WORKERS, shutdown=8.0)
+
+
+def _server(name: str, process: ManagedProcess) -> ChildSpec:
+    return ChildSpec(name, partial(ProcessActor, process=process), backoff=SERVERS, shutdown=15.0)
+
+
+def _sessions(limit: int | None) -> SupervisorSpec:
+    """Many sessions failing together have one cause: then starts pause, and what runs is left alone."""
+    storm = StormFuse(max=10, period=30.0, pause=30.0, spread=10.0)
+    return SupervisorSpec(dynamic=True, max_children=limit, storm_fuse=storm)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconnection:
+    """How a lost session comes back. Seconds; `attempts` in a row before a human is asked."""
+
+    base: float
+    cap: float
+    attempts: int
+    healthy_after: float = 60.0
+
+    @property
+    def backoff(self) -> BackOff:
+        """2, 4, 8, 16 … s, each times 0.5 to 1.0; forgotten after a healthy spell."""
+        return BackOff(
+            min=self.base,
+            max=max(self.base, self.cap),
+            reset_after=self.healthy_after,
+            reset_from="healthy",
+            max_consecutive=self.attempts,
+        )
+
+
+def session(
+    parts: SessionParts, keepalive: KeepaliveParts, reconnection: Reconnection, stuck_after: float
+) -> ChildSpec:
+    """One session with its keep-alive children. When the session ends for good, all of it goes."""
+    actor = ChildSpec(
+        "session",
+        partial(SessionActor, parts=parts),
+        restart=Restart.TRANSIENT,
+        significant=True,
+        backoff=reconnection.backoff,
+        classify=classify,
+        shutdown=parts.stop_deadline + 3.0,
+        stuck_after=stuck_after,
+    )
+    children = (actor, ChildSpec("keepalive", _keepalive(keepalive), backoff=WORKERS))
+    supervisor = SupervisorSpec(
+        children, strategy=Strategy.REST_FOR_ONE, auto_shutdown=AutoShutdown.ANY_SIGNIFICANT
+    )
+    backoff = BackOff(min=reconnection.base, max=reconnection.cap, retry_first_start=True)
+    return ChildSpec(
+        parts.account.session_id, supervisor, restart=Restart.TRANSIENT, backoff=backoff, role="session"
+    )
+
+
+def _keepalive(parts: KeepaliveParts) -> SupervisorSpec:
+    keepers: dict[str, Callable[..., Heartbeat | Watchdog | Activity]] = {
+        "heartbeat": Heartbeat,
+        "watchdog": Watchdog,
+        "activity": Activity,
+    }
+    return SupervisorSpec(
+        tuple(
+            ChildSpec(name, partial(keeper, parts=parts), backoff=WORKERS, shutdown=parts.call_deadline + 3.0)
+            for name, keeper in keepers.items()
+        )
+    )
+
+
+def lane(parts: LaneParts) -> ChildSpec:
+    """One session's lane."""
+    return ChildSpec(
+        parts.session_id,
+        partial(LaneActor, parts=parts),
+        backoff=BackOff(min=0.2, max=30.0, retry_first_start=True),
+        shutdown=parts.stop_deadline + 2.0,
+    )

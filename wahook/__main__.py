@@ -1,0 +1,5 @@
+"""`python -m wahook`."""
+
+from wahook.cli import main
+
+main()

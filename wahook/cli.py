@@ -1,0 +1,105 @@
+"""The command line: one command for each thing a person wants of the service."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from actors.errors import WahookError
+from supervision import SupervisionError, install_stack_dump
+from wahook import logs
+from wahook.edge.keys import KeyFileError
+from wahook.settings import Settings, read_settings
+from wahook.settings_sources import SettingsError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Self-hosted WhatsApp Web sessions that heal themselves. Settings come from the environment.",
+    pretty_exceptions_enable=False,
+)
+Port = Annotated[int, typer.Option(min=0, max=65535)]
+
+
+def main() -> None:
+    """The entry point. Errors that a person can repair are told in one line, with exit code 1."""
+    try:
+        app()
+    except (WahookError, KeyFileError, SettingsError, SupervisionError) as error:
+        typer.secho(f"wahook: {error}", fg=typer.colors.RED, err=True)
+        raise SystemExit(1) from None
+
+
+def _settings() -> Settings:
+    settings = read_settings()
+    logs.configure(settings.log_format, settings.log_level)
+    return settings
+
+
+def _stop_signal() -> threading.Event:
+    """Set by SIGTERM and Ctrl-C."""
+    stopping = threading.Event()
+
+    def stop(_: int, __: FrameType | None) -> None:
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    return stopping
+
+
+@app.command()
+def serve() -> None:
+    """Run the service until SIGTERM or Ctrl-C."""
+    from wahook.service import Service  # noqa: PLC0415  # heavy; the other commands do without it
+
+    settings = _settings()
+    service = Service(settings)
+    stopping = _stop_signal()
+    install_stack_dump(signal.SIGUSR1)
+    address = service.start()
+    service.system.ended.add_done_callback(lambda _: stopping.set())
+    typer.echo(f"wahook: listening on http://{address}", err=True)
+    if service.key.path is not None:
+        typer.echo(f"wahook: the API key is in {service.key.path}", err=True)
+    stopping.wait()
+    ended = service.wait(0)
+    service.stop()
+    if ended is not None:
+        typer.secho(f"wahook: the supervision tree gave up: {ended.reason}", fg=typer.colors.RED, err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    *,
+    once: Annotated[bool, typer.Option(help="Run through, tell by the exit code, and end.")] = False,
+) -> None:
+    """Show the main job: service and simulator together, a kill, and nothing lost."""
+    from wahook.demo import run_demo  # noqa: PLC0415
+
+    settings = read_settings()
+    logs.configure(settings.log_format, "ERROR")
+    raise typer.Exit(run_demo(once=once))
+
+
+@app.command()
+def simulator(
+    host: str = "127.0.0.1",
+    port: Port = 4100,
+    tls_port: Annotated[int | None, typer.Option(min=0, max=65535)] = None,
+) -> None:
+    """Run only the simulator: a local WhatsApp Web with phones that obey."""
+    from wahook.simulator import SimulatorThread  # noqa: PLC0415
+
+    _settings()
+    stopping = _stop_signal()
+    with SimulatorThread(host, port, tls_port) as running:
+        typer.echo(f"wahook: simulator on {running.url}", err=True)
+        if running.tls_port is not None:
+            typer.echo(f"wahook: and on https://{host}:{running.tls_port}", err=True)
+        stopping.wait()

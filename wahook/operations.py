@@ -1,0 +1,131 @@
+"""The operator's side: the tree, its verbs, and whether the service can do its job."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import psutil
+
+from actors import tree
+from actors.model import JSON, SessionStatus
+from supervision import Snapshot, System, Transition
+from wahook.board import Board
+from wahook.edge.ports import Health, Verb
+from wahook.sessions import SessionCommands
+
+STARTING = frozenset({SessionStatus.INITIALIZING, SessionStatus.QR, SessionStatus.AUTHENTICATED})
+CHECK_DEADLINE = 3.0  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checks:
+    """What the service needs to do its job. Each raises when it is not well; blocking, for helper threads."""
+
+    database: Callable[[], object]
+    redis: Callable[[], object]
+
+
+class OperationsDesk:
+    """Implements `edge.ports.Operations`. Stops and starts of sessions go the users' way, so they last."""
+
+    def __init__(self, system: System, sessions: SessionCommands, board: Board, checks: Checks) -> None:
+        self._system = system
+        self._sessions = sessions
+        self._board = board
+        self._checks = checks
+
+    def snapshot(
+        self,
+        *,
+        depth: int | None,
+        states: frozenset[str] | None,
+        order: Literal["urgency", "start"] = "urgency",
+    ) -> Snapshot:
+        """The tree as published."""
+        return self._system.snapshot(depth=depth, states=states or (), order=order)
+
+    def transitions(self) -> Sequence[Transition]:
+        """The last 200."""
+        return self._system.transitions
+
+    def subscribe(self, listener: Callable[[Transition], None]) -> Callable[[], None]:
+        """Every transition from now on."""
+        return self._system.subscribe(listener)
+
+    async def act(self, verb: Verb, path: str, by: str) -> None:
+        """Carry out an operator's verb. AdminError when it is refused; RuleBroken for an unknown session."""
+        session_id = _session_of(path)
+        if session_id is not None and verb in ("start", "stop"):
+            await (self._sessions.start if verb == "start" else self._sessions.stop)(session_id, by)
+            return
+        verbs: dict[Verb, Callable[[str, str], Awaitable[object]]] = {
+            "restart": self._system.restart,
+            "stop": self._system.terminate_child,
+            "start": self._system.restart_child,
+            "retry": self._system.retry,
+        }
+        await verbs[verb](path, by)
+
+    async def health(self) -> Health:
+        """The contract's fields; not ok when the database or Redis does not answer."""
+        database, (redis, ping) = await asyncio.gather(
+            _works(self._checks.database), _timed(self._checks.redis)
+        )
+        ok = database and redis
+        fields: dict[str, JSON] = {
+            "status": "ok" if ok else "error",
+            "uptime": round(time.time() - psutil.Process().create_time(), 1),
+            "memory": _memory(),
+            "whatsapp": self._whatsapp(),
+            "redis": {"connected": redis, "ping": ping},
+            "database": {"connected": database},
+            "supabase": {"connected": False},
+        }
+        return Health(ok, fields)
+
+    def _whatsapp(self) -> dict[str, JSON]:
+        counts = Counter(view.status for view in self._board.views.values())
+        down = counts[SessionStatus.STOPPED] + counts[SessionStatus.ERROR]
+        return {
+            "activeSessions": counts.total() - down,
+            "readySessions": counts[SessionStatus.READY],
+            "initializingSessions": sum(counts[status] for status in STARTING),
+        }
+
+
+def _session_of(path: str) -> str | None:
+    """The session that a path names as a whole, None for any other place."""
+    parts = path.removeprefix("root/").strip("/").split("/")
+    return parts[1] if len(parts) == 2 and parts[0] == tree.SESSIONS else None
+
+
+def _memory() -> dict[str, JSON]:
+    """Bytes; `tree` adds the browsers and helpers (shared pages counted in each)."""
+    process = psutil.Process()
+    rss = process.memory_info().rss
+    total = rss
+    for child in process.children(recursive=True):
+        try:
+            total += child.memory_info().rss
+        except psutil.Error:
+            continue  # it has ended meanwhile
+    return {"rss": rss, "tree": total}
+
+
+async def _works(check: Callable[[], object]) -> bool:
+    return (await _timed(check))[0]
+
+
+async def _timed(check: Callable[[], object]) -> tuple[bool, float | None]:
+    """Whether it passed in time, and in how many milliseconds."""
+    began = time.perf_counter()
+    try:
+        await asyncio.wait_for(asyncio.to_thread(check), CHECK_DEADLINE)
+    except Exception:  # noqa: BLE001  # whatever ails it, it is not well
+        return False, None
+    return True, round((time.perf_counter() - began) * 1000, 2)

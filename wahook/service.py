@@ -1,0 +1,217 @@
+"""The composition root: the one place that knows everybody and hands each actor its parts."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import random
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import structlog
+from redis import Redis
+
+from actors import tree
+from actors.errors import ProcessError
+from actors.model import Account
+from actors.ports import EdgeAddress
+from actors.slots import LaunchSlots
+from supervision import Exit, SupervisorSpec, System
+from wahook.announcer import Announcer
+from wahook.assembly import STARTS_AT_ONCE, Assembly
+from wahook.board import Board
+from wahook.edge.app import Parts as EdgeParts
+from wahook.edge.keys import ApiKey, find_or_make
+from wahook.edge.server import EdgeServer
+from wahook.journal.opening import OpenedJournal, open_journal
+from wahook.loop import LoopThread
+from wahook.messages import MessageCommands, MessagesParts
+from wahook.npm import find_module_file
+from wahook.operations import Checks, OperationsDesk
+from wahook.outbox.connection import connect
+from wahook.outbox.limits import SendLimits
+from wahook.outbox.server import EmbeddedRedis
+from wahook.processes import sweep
+from wahook.profiles import Profiles, VoidProfiles
+from wahook.sessions import SessionCommands, SessionsParts
+from wahook.settings import Settings
+from wahook.whatsapp.factory import Browsers
+
+log = structlog.get_logger(__name__)
+
+START_DEADLINE = 60.0
+BOOT_DEADLINE = 30.0
+
+
+def calendar() -> datetime:
+    """Wall-clock time."""
+    return datetime.now(UTC)
+
+
+class Service:
+    """The whole service. `start` and `stop` block; call them from one thread, not an actor's.
+
+    Construction finds every part and opens the journal; nothing runs before `start`. Raises WahookError or
+    KeyFileError with what to do when a part is missing.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock: int | None = _only_one(settings.data)
+        self.key: ApiKey = find_or_make(
+            settings.api_key.get_secret_value() if settings.api_key else None, settings.data
+        )
+        self._loop = LoopThread("browsers")
+        self._browsers = Browsers.from_settings(settings, self._loop)
+        swept = sweep(self._browsers.owner)
+        if swept:
+            log.warning("service.leftovers_killed", processes=len(swept))
+        self._journal: OpenedJournal = open_journal(settings.database, calendar=calendar)
+        self._embedded, self._redis = self._make_redis()
+        self.announcer = Announcer()
+        self.board = Board()
+        self.system = System(self._root(), name="wahook", info={"wahook": version("wahook")})
+        self.sessions = self._make_sessions()
+        self.messages = MessageCommands(
+            MessagesParts(
+                system=self.system,
+                reader=self._journal.reader,
+                announcer=self.announcer,
+                calendar=calendar,
+                duplicate_window=settings.duplicate_window,
+            )
+        )
+        checks = Checks(database=self._journal.reader.ping, redis=self._redis.ping)
+        self.operations = OperationsDesk(self.system, self.sessions, self.board, checks)
+        self.edge = self._make_edge()
+        self.announcer.subscribe(self.edge.publish)
+
+    # -- parts ------------------------------------------------------------------------------------------
+
+    def _make_redis(self) -> tuple[EmbeddedRedis | None, Redis]:
+        if self.settings.redis_url is not None:
+            return None, connect(self.settings.redis_url.get_secret_value())
+        embedded = EmbeddedRedis(self.settings.data / "redis", loop=self._loop, owner=self._browsers.owner)
+        return embedded, connect(embedded.url)
+
+    def _root(self) -> SupervisorSpec:
+        return tree.root(
+            tree.RootParts(
+                redis=self._embedded, chromedriver=self._browsers.driver, journal=self._journal.writer
+            )
+        )
+
+    def _make_sessions(self) -> SessionCommands:
+        settings = self.settings
+        local = Profiles(settings.sessions_path)
+        profiles = VoidProfiles(local)
+        assembly = Assembly(
+            settings=settings,
+            browsers=self._browsers,
+            local_profiles=local,
+            profiles=profiles,
+            reader=self._journal.reader,
+            redis=self._redis,
+            limits=SendLimits(self._redis, settings.session_rate_limit, settings.user_rate_limit),
+            announce=self.announcer,
+            board=self.board,
+            calendar=calendar,
+            slots=LaunchSlots(STARTS_AT_ONCE),
+            system=lambda: self.system,
+            rng=random.Random(),
+        )
+        return SessionCommands(
+            SessionsParts(
+                system=self.system,
+                reader=self._journal.reader,
+                board=self.board,
+                announcer=self.announcer,
+                calendar=calendar,
+                profiles=profiles,
+                assemble=assembly,
+            )
+        )
+
+    def _make_edge(self) -> EdgeServer:
+        parts = EdgeParts(
+            sessions=self.sessions,
+            messages=self.messages,
+            operations=self.operations,
+            api_key=self.key.text,
+            cors_origins=self.settings.cors_origins,
+            socket_io_client=find_module_file("socket.io-client/dist/socket.io.esm.min.js"),
+            version=version("wahook"),
+        )
+        return EdgeServer(parts, self.settings.host, self.settings.port)
+
+    # -- life -------------------------------------------------------------------------------------------
+
+    @property
+    def address(self) -> EdgeAddress:
+        """Where the edge listens. ProcessError while it does not."""
+        if (address := self.edge.address) is None:
+            raise ProcessError("the edge is down")
+        return address
+
+    def start(self) -> EdgeAddress:
+        """Everything up, sessions that should be up on their way, and the edge answering; its address."""
+        self._loop.start()
+        try:
+            self.system.start(START_DEADLINE)
+            self._boot_sessions()
+            self.system.start_child("", tree.edge(self.edge)).result(START_DEADLINE)
+        except BaseException:
+            self.stop()
+            raise
+        address = self.address
+        log.info("service.started", host=address.host, port=address.port, pid=os.getpid())
+        return address
+
+    def _boot_sessions(self) -> None:
+        """Those that should be up, last active first; the slots see to how many browsers start at once."""
+        accounts = self._journal.reader.accounts()
+        for account in accounts:
+            self.sessions.remember(account)
+        wanted = sorted((one for one in accounts if one.desired), key=_activity, reverse=True)
+        for account in wanted:
+            asyncio.run(asyncio.wait_for(self.sessions.boot(account), BOOT_DEADLINE))
+        if wanted:
+            log.info("service.sessions_started", sessions=len(wanted))
+
+    def wait(self, timeout: float | None = None) -> Exit | None:
+        """Until the tree has ended by itself, which only a new process can repair; None: it stands."""
+        try:
+            return self.system.ended.result(timeout)
+        except TimeoutError:
+            return None
+
+    def stop(self, deadline: float = 20.0) -> bool:
+        """In reverse order; True when all went in time. Nothing of ours runs afterwards. Idempotent."""
+        in_order = self.system.stop(deadline)
+        self._redis.close()
+        self._loop.stop(5.0)
+        left = sweep(self._browsers.owner)
+        self._journal.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+        log.info("service.stopped", in_order=in_order, killed=len(left))
+        return in_order
+
+
+def _activity(account: Account) -> datetime:
+    return account.last_seen or account.connected_at or datetime.min.replace(tzinfo=UTC)
+
+
+def _only_one(data: Path) -> int:
+    """One service for one data folder. Raises ProcessError when another one runs there."""
+    descriptor = os.open(data / "service.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise ProcessError(f"another wahook runs on {data}: stop it, or set WAHOOK_DATA") from None
+    return descriptor

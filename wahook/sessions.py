@@ -1,0 +1,234 @@
+"""What clients and operators may do with sessions, carried out on the tree and the journal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from actors import tree
+from actors.errors import RuleBroken
+from actors.events import StatusChanged
+from actors.messages import (
+    UNSET,
+    AccountChanges,
+    CheckNumber,
+    DeleteAccount,
+    Logout,
+    RequestPairingCode,
+    SaveAccount,
+    TakeScreenshot,
+    UpdateAccount,
+)
+from actors.model import Account, NumberStatus, SessionConfig, SessionId, SessionStatus
+from actors.ports import Calendar, Profiles
+from supervision import AdminError, AlreadyPresent, AlreadyStarted, ChildSpec, NotFound, Running, System
+from wahook.announcer import Announcer
+from wahook.asking import ask_session, write
+from wahook.board import Board
+from wahook.edge.ports import SessionResource
+from wahook.journal.reader import JournalReader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsParts:
+    """`assemble` makes an account's branches of the tree, its session and its lane. Deadlines in seconds."""
+
+    system: System
+    reader: JournalReader
+    board: Board
+    announcer: Announcer
+    calendar: Calendar
+    profiles: Profiles
+    assemble: Callable[[Account], tuple[ChildSpec, ChildSpec]]
+    journal_deadline: float = 10.0
+    call_deadline: float = 15.0
+
+
+class SessionCommands:
+    """Implements `edge.ports.Sessions`. Coroutines for any loop; `owner` for any thread."""
+
+    def __init__(self, parts: SessionsParts) -> None:
+        self._parts = parts
+        self._owners: dict[str, str] = {}
+
+    # -- reading ----------------------------------------------------------------------------------------
+
+    def owner(self, session_id: str) -> str | None:
+        """The userId a session belongs to."""
+        return self._owners.get(session_id)
+
+    def remember(self, account: Account) -> None:
+        """Know whom a session belongs to; at start, for those of the journal."""
+        self._owners[account.session_id] = account.user_id
+
+    async def all(self) -> list[SessionResource]:
+        """Every session, oldest first."""
+        accounts = await asyncio.to_thread(self._parts.reader.accounts)
+        restarts = await asyncio.to_thread(self._nodes)
+        return [self._resource(account, restarts) for account in accounts]
+
+    async def get(self, session_id: str) -> SessionResource:
+        """One session. RuleBroken("unknown_session")."""
+        account = await self._account(session_id)
+        return self._resource(account, await asyncio.to_thread(self._nodes))
+
+    async def _account(self, session_id: str) -> Account:
+        account = await asyncio.to_thread(self._parts.reader.account, session_id)
+        if account is None:
+            raise RuleBroken("unknown_session", "there is no such session")
+        return account
+
+    def _nodes(self) -> dict[str, dict[str, object]]:
+        found = self._parts.system.snapshot(depth=3).find(tree.SESSIONS)
+        sessions = [] if found is None else found.get("children", [])
+        return {one["id"]: child for one in sessions for child in one.get("children", [])[:1] if child}
+
+    def _resource(self, account: Account, nodes: dict[str, dict[str, object]]) -> SessionResource:
+        view = self._parts.board.get(account.session_id)
+        node = nodes.get(account.session_id, {})
+        status = SessionStatus.STOPPED if view is None else view.status
+        if node.get("state") == "failed":
+            status = SessionStatus.ERROR
+        restarts = node.get("restarts")
+        total = restarts.get("total", 0) if isinstance(restarts, dict) else 0
+        return SessionResource(account, view, status, total)
+
+    # -- life -------------------------------------------------------------------------------------------
+
+    async def create(self, session: SessionId, config: SessionConfig) -> tuple[SessionResource, bool]:
+        """Create and start; nothing changes for one that exists."""
+        wanted = Account(str(session), session.user_id, session.account_id, config=config)
+        saved = await self._write(SaveAccount(wanted))
+        account, created = _saved(saved)
+        if (account.user_id, account.account_id) != (session.user_id, session.account_id):
+            raise RuleBroken("session_taken", "another user's session has this id")
+        self.remember(account)
+        if created:
+            await self._up(account, "created")
+        return await self.get(account.session_id), created
+
+    async def start(self, session_id: str, by: str) -> SessionResource:
+        """Bring it up, now, whatever it waits for; and keep it up over restarts of the service."""
+        account = await self._account(session_id)
+        await self._write(UpdateAccount(session_id, AccountChanges(desired=True)))
+        await self._up(account, by)
+        return await self.get(session_id)
+
+    async def boot(self, account: Account) -> None:
+        """Bring a session of the journal up at the start of the service."""
+        self.remember(account)
+        await self._up(account, "boot")
+
+    async def _up(self, account: Account, by: str) -> None:
+        session, lane = self._parts.assemble(account)
+        await self._start_child(tree.OUTBOX, lane, by)
+        if not await self._start_child(tree.SESSIONS, session, by):
+            with suppress(Running, NotFound):
+                await self._parts.system.retry(tree.session_path(account.session_id), by)
+
+    async def _start_child(self, parent: str, spec: ChildSpec, by: str) -> bool:
+        try:
+            await self._parts.system.start_child(parent, spec, by)
+        except (AlreadyStarted, AlreadyPresent):
+            return False
+        return True
+
+    async def stop(self, session_id: str, by: str) -> SessionResource:
+        """End its browser and keep it down, also over restarts of the service."""
+        await self._account(session_id)
+        await self._write(UpdateAccount(session_id, AccountChanges(desired=False)))
+        await self._down(session_id, by)
+        return await self.get(session_id)
+
+    async def _down(self, session_id: str, by: str) -> None:
+        for path in (f"{tree.SESSIONS}/{session_id}", tree.lane_path(session_id)):
+            with suppress(NotFound):
+                await self._parts.system.terminate_child(path, by)
+        view = self._parts.board.get(session_id)
+        if view is not None and view.status is not SessionStatus.STOPPED:  # it was down already, waiting
+            stopped = replace(view, status=SessionStatus.STOPPED, since=self._parts.calendar(), qr_code=None)
+            self._parts.board.publish(stopped)
+            self._parts.announcer(StatusChanged(session_id, SessionStatus.STOPPED))
+
+    async def restart(self, session_id: str, by: str) -> SessionResource:
+        """A new browser, now. Starts it when it is down."""
+        account = await self._account(session_id)
+        await self._write(UpdateAccount(session_id, AccountChanges(desired=True)))
+        try:
+            await self._parts.system.restart(f"{tree.SESSIONS}/{session_id}", by)
+        except AdminError:
+            await self._up(account, by)
+        return await self.get(session_id)
+
+    async def logout(self, session_id: str, by: str) -> SessionResource:
+        """Unlink the device at WhatsApp, remove the profile, and stop."""
+        await self._account(session_id)
+        session = self._parts.system.handle(tree.session_path(session_id))
+        with self._parts.announcer.expecting(lambda event: _stopped(event, session_id)) as stopped:
+            await ask_session(session, Logout(), self._parts.call_deadline)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopped.wait(), self._parts.call_deadline)
+        await self._write(UpdateAccount(session_id, AccountChanges(desired=False)))
+        await self._down(session_id, by)
+        await asyncio.to_thread(self._parts.profiles.discard, session_id)
+        return await self.get(session_id)
+
+    async def delete(self, session_id: str, by: str) -> None:
+        """Stop it, and forget its messages, its row and its profile."""
+        await self._account(session_id)
+        await self._write(UpdateAccount(session_id, AccountChanges(desired=False)))
+        await self._down(session_id, by)
+        await asyncio.to_thread(self._parts.profiles.discard, session_id)
+        await self._write(DeleteAccount(session_id))
+        self._parts.board.forget(session_id)
+        self._owners.pop(session_id, None)
+
+    async def configure(self, session_id: str, config: SessionConfig) -> SessionResource:
+        """Replace its settings; they hold from its next start."""
+        await self._account(session_id)
+        await self._write(UpdateAccount(session_id, AccountChanges(config=config, desired=UNSET)))
+        return await self.get(session_id)
+
+    # -- questions to the page --------------------------------------------------------------------------
+
+    async def pairing_code(self, session_id: str, phone_number: str) -> str:
+        """A code to type into the phone instead of scanning."""
+        return str(await self._ask(session_id, RequestPairingCode(phone_number)))
+
+    async def screenshot(self, session_id: str) -> bytes:
+        """PNG of the page."""
+        picture = await self._ask(session_id, TakeScreenshot())
+        assert isinstance(picture, bytes)  # noqa: S101
+        return picture
+
+    async def number_status(self, session_id: str, number: str) -> NumberStatus:
+        """Whether a number is on WhatsApp."""
+        status = await self._ask(session_id, CheckNumber(number))
+        assert isinstance(status, NumberStatus)  # noqa: S101
+        return status
+
+    async def _ask(self, session_id: str, message: object) -> object:
+        await self._account(session_id)
+        session = self._parts.system.handle(tree.session_path(session_id))
+        return await ask_session(session, message, self._parts.call_deadline)
+
+    async def _write(self, operation: SaveAccount | UpdateAccount | DeleteAccount) -> object:
+        writer = self._parts.system.handle(tree.WRITER)
+        return await write(writer, operation, self._parts.journal_deadline)
+
+
+def _saved(result: object) -> tuple[Account, bool]:
+    match result:
+        case (Account() as account, bool() as created):
+            return account, created
+    raise TypeError(f"the journal answered {type(result).__name__}")
+
+
+def _stopped(event: object, session_id: str) -> bool:
+    return (
+        isinstance(event, StatusChanged)
+        and event.session_id == session_id
+        and event.status == SessionStatus.STOPPED
+    )
