@@ -120,6 +120,16 @@ def test_a_key_is_valid_for_a_day_and_then_free(bench: Bench):
     assert first.idempotency_key is None
 
 
+def test_an_expired_key_stays_where_it_was_until_another_message_takes_it(bench: Bench):
+    accept(bench, message("a", idempotency_key="k"))
+    bench.calendar.turn(DAY)
+    accept(bench, message("b"))
+    assert isinstance(accept(bench, message("c", idempotency_key="k", content_hash="hash b")), Duplicate)
+    first = bench.journal.reader.message("msg_a")
+    assert first is not None
+    assert first.idempotency_key == "k"
+
+
 def test_the_same_content_to_the_same_recipient_within_the_window_is_a_duplicate(bench: Bench):
     accept(bench, message("a"))
     bench.calendar.turn(299)

@@ -53,6 +53,14 @@ _twin = (
     .order_by(_table.c.seq.desc())
     .limit(1)
 )
+_free_key = (
+    sa.update(_table)
+    .where(
+        _table.c.session_id == sa.bindparam("session"),
+        _table.c.idempotency_key == sa.bindparam("key"),
+    )
+    .values(idempotency_key=None)
+)
 _insert = sa.insert(_table)
 _store = (
     sa.update(_table)
@@ -85,6 +93,8 @@ def accept(
         sent_at=None,
         may_be_on_wire=False,
     )
+    if wanted.idempotency_key is not None:  # whoever still has it has it no longer validly
+        connection.execute(_free_key, {"session": wanted.session_id, "key": wanted.idempotency_key})
     connection.execute(_insert, rows.outgoing_values(fresh))
     return Accepted(fresh)
 
@@ -143,8 +153,6 @@ def _under_key(connection: sa.Connection, wanted: OutgoingMessage, now: datetime
     if earlier is None:
         return None
     if earlier.created_at is not None and earlier.created_at <= now - KEY_VALID:
-        expired = _table.c.message_id == earlier.message_id
-        connection.execute(sa.update(_table).where(expired).values(idempotency_key=None))
         return None
     if not _same_content(earlier, wanted):
         raise RuleBroken("key_reused", "this idempotency key was used for another message")
