@@ -1,4 +1,4 @@
-"""A small service around the outbox: real supervision, journal and Valkey; only WhatsApp is played by hand."""
+"""A small service around the outbox: real supervision, journal and Valkey; WhatsApp is played by hand."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from redis import Redis
 
 from actors.errors import SessionNotReady
 from actors.events import Event
+from actors.journal_writer import JournalWriter
 from actors.lane import LaneActor, LaneParts
 from actors.messages import (
     Accepted,
@@ -39,7 +40,7 @@ from actors.model import (
     SessionView,
 )
 from supervision import Actor, BackOff, ChildSpec, Context, SupervisorSpec, System, SystemClock
-from wahook.journal import OpenedJournal, open_journal
+from wahook.journal import open_journal
 from wahook.outbox.connection import connect
 from wahook.outbox.courier import Courier, Deadlines
 from wahook.outbox.gate import Gate
@@ -115,21 +116,6 @@ class ScriptedSession(Actor):
         return SendReceipt(message.message.wa_message_id, Ack.SERVER)
 
 
-class Writer(Actor):
-    """The journal's only writer."""
-
-    def __init__(self, context: Context, journal: OpenedJournal) -> None:
-        super().__init__(context)
-        self._journal = journal
-
-    def handle(self, message: object) -> object:
-        assert isinstance(message, Write)
-        (result,) = self._journal.writer.write([message.operation])
-        if isinstance(result, Exception):
-            raise result
-        return result
-
-
 class Boards:
     """Where the sessions' states are published."""
 
@@ -155,7 +141,7 @@ class House:
     session_rate: str = "1000/second"
     user_rate: str = "1000/second"
     retries: RetryPolicy = field(default_factory=lambda: RetryPolicy(base=0.02, cap=0.1))
-    deadlines: Deadlines = field(default_factory=lambda: Deadlines(send=1.0, look=0.2, journal=5.0, margin=0.3))
+    deadlines: Deadlines = field(default_factory=lambda: Deadlines(1.0, look=0.2, journal=5.0, margin=0.3))
     seam: Callable[[str], None] = lambda _: None
     children: Sequence[ChildSpec] = ()
     sweep_every: float = 30.0
@@ -173,7 +159,7 @@ class House:
             SupervisorSpec(
                 (
                     *self.children,
-                    ChildSpec("journal", lambda context: Writer(context, self.journal)),
+                    ChildSpec("journal", lambda context: JournalWriter(context, self.journal.writer)),
                     ChildSpec("sessions", SupervisorSpec((), dynamic=True)),
                     ChildSpec("outbox", SupervisorSpec((), dynamic=True)),
                 )
@@ -194,8 +180,7 @@ class House:
         self.write(SaveAccount(Account(name, session.user_id, session.account_id)))
         self.board.show(name, SessionStatus.READY if is_open else SessionStatus.RECONNECTING)
         backoff = BackOff(min=0.02, max=0.2)
-        phone = self.phones[name]
-        self.start("sessions", ChildSpec(name, lambda c: ScriptedSession(c, phone), backoff=backoff))
+        self.start_session(name)
         parts = LaneParts(
             session_id=name,
             make=lambda: self.make_lane(session),
@@ -205,6 +190,11 @@ class House:
         )
         self.start("outbox", ChildSpec(name, lambda c: LaneActor(c, parts), backoff=backoff))
         return name
+
+    def start_session(self, name: str) -> None:
+        phone = self.phones[name]
+        backoff = BackOff(min=0.02, max=0.2)
+        self.start("sessions", ChildSpec(name, lambda c: ScriptedSession(c, phone), backoff=backoff))
 
     def start(self, parent: str, spec: ChildSpec) -> None:
         self.system.start_child(parent, spec, by="test").result(DEADLINE)
@@ -220,7 +210,7 @@ class House:
                 rng=random.Random(7),
                 retries=self.retries,
                 deadlines=self.deadlines,
-                seam=lambda name: self.seam(name),
+                seam=self.pass_seam,
             )
 
         self.lanes[str(session)] = lane = RqLane(
@@ -230,9 +220,13 @@ class House:
             limits=self.limits,
             courier=courier,
             clock=self.clock,
-            seam=lambda name: self.seam(name),
+            seam=self.pass_seam,
         )
         return lane
+
+    def pass_seam(self, name: str) -> None:
+        """The fault point that the test has set at this moment."""
+        self.seam(name)
 
     def tell(self, message: object, session: str = str(SESSION)) -> None:
         assert self.system.handle(f"outbox/{session}").tell(message)

@@ -34,23 +34,37 @@ class AppendOnlyFile:
         self._folder = folder / "appendonlydir"
         self._binary = binary
 
-    def mend(self) -> bool:
-        """Repair or set aside what the server cannot load; False if nothing is wrong with it."""
+    def repair(self) -> bool:
+        """Cut off what cannot be loaded; False if the files are sound (or there are none)."""
         manifest = next(iter(sorted(self._folder.glob("*.manifest"))), None)
-        if not self._folder.exists() or (manifest is not None and self._check(manifest)):
+        if manifest is None or not self._runs() or self._check(manifest):
             return False
-        if manifest is not None and self._check(manifest, "--fix") and self._check(manifest):
-            log.warning("redis.repaired", file=manifest.name)
-            return True
-        self._set_aside()
+        repaired = self._check(manifest, "--fix")
+        log.warning("redis.files_damaged", file=manifest.name, repaired=repaired)
         return True
+
+    def set_aside(self) -> bool:
+        """Move them out of the way, so that the server starts empty. Keeps the last such folder only."""
+        for earlier in self._folder.parent.glob("appendonlydir.damaged-*"):
+            shutil.rmtree(earlier, ignore_errors=True)
+        aside = self._folder.with_name(f"appendonlydir.damaged-{int(time.time())}")
+        self._folder.rename(aside)
+        log.error("redis.set_aside", folder=aside.name, consequence="the queues are rebuilt from the journal")
+        return True
+
+    def _runs(self) -> bool:
+        """A binary that cannot even tell its version is no judge of files."""
+        return self._run([str(self._binary), "--version"])
 
     def _check(self, manifest: Path, *options: str) -> bool:
         """The server's binary is its own checker when it is called by that name."""
         name = "redis-check-aof" if "redis" in self._binary.name else "valkey-check-aof"
+        return self._run([name, *options, str(manifest)])
+
+    def _run(self, command: list[str]) -> bool:
         try:
             done = subprocess.run(
-                [name, *options, str(manifest)],
+                command,
                 executable=self._binary,
                 input=b"y\ny\n",
                 capture_output=True,
@@ -61,10 +75,3 @@ class AppendOnlyFile:
             log.warning("redis.check_failed", error=type(error).__name__)
             return False
         return done.returncode == 0
-
-    def _set_aside(self) -> None:
-        for earlier in self._folder.parent.glob("appendonlydir.damaged-*"):
-            shutil.rmtree(earlier, ignore_errors=True)
-        aside = self._folder.with_name(f"appendonlydir.damaged-{int(time.time())}")
-        self._folder.rename(aside)
-        log.error("redis.set_aside", folder=aside.name, consequence="the queues are rebuilt from the journal")

@@ -159,7 +159,7 @@ class RqLane:
                     log.warning("outbox.redis_away", session=self.session_id, error=type(error).__name__)
                 self._show(waiting=AWAY, seconds=wait)
                 self._gate.wait(ticket, wait)
-                wait = min(5.0, 2 * wait)
+                wait = min(1.0, 2 * wait)
 
     def _enter(self) -> None:
         """Take up the queues: what an earlier life, or our own before Redis went, had taken, comes first."""

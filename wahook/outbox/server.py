@@ -112,11 +112,13 @@ class EmbeddedRedis:
 
     async def _start(self, on_exit: Callable[[int], None]) -> int:
         await asyncio.to_thread(self._prepare)
-        try:
-            return await asyncio.wrap_future(self._server.start(on_exit))
-        except (ProcessError, DeadlinePassed):
-            if not await asyncio.to_thread(AppendOnlyFile(self.folder, self._found()).mend):
-                raise
+        files = AppendOnlyFile(self.folder, self._found())
+        for remedy in (files.repair, files.set_aside):
+            try:
+                return await asyncio.wrap_future(self._server.start(on_exit))
+            except (ProcessError, DeadlinePassed):
+                if not await asyncio.to_thread(remedy):
+                    raise
         return await asyncio.wrap_future(self._server.start(on_exit))
 
     def _prepare(self) -> None:
@@ -135,6 +137,7 @@ class EmbeddedRedis:
             "dir": str(self.folder),
             "appendonly": "yes",
             "appendfsync": "everysec",
+            "aof-use-rdb-preamble": "no",  # Valkey 9.1's own checker calls its own preamble damaged
             "auto-aof-rewrite-min-size": "16mb",
             "save": "",
             "maxmemory": MAX_MEMORY,
