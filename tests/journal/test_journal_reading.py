@@ -237,6 +237,10 @@ def test_many_threads_read_whole_snapshots_while_one_writes(bench: Bench):
 
 NEWEST = "SELECT * FROM {} WHERE session_id = 'a' ORDER BY {} DESC, seq DESC LIMIT 9"
 COUNT = "SELECT count(*) FROM messages_out WHERE {} GROUP BY session_id, status"
+TWIN = (
+    "SELECT * FROM messages_out WHERE session_id = 'a' AND content_hash = 'b' AND recipient = 'c' AND "
+    "created_at > 'd' AND status NOT IN ('failed', 'cancelled') ORDER BY created_at DESC, seq DESC LIMIT 1"
+)
 
 
 @pytest.mark.parametrize(
@@ -244,6 +248,7 @@ COUNT = "SELECT count(*) FROM messages_out WHERE {} GROUP BY session_id, status"
     [
         (NEWEST.format("messages_out", "created_at"), "ix_messages_out_page"),
         (NEWEST.format("messages_in", "received_at"), "ix_messages_in_page"),
+        (TWIN, "ix_messages_out_content"),
         (COUNT.format(NEEDS_WORK), "ix_messages_out_work"),
     ],
 )

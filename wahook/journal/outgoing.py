@@ -50,7 +50,7 @@ _twin = (
         _table.c.created_at > sa.bindparam("since", type_=_table.c.created_at.type),
         _table.c.status.not_in(sorted(rules.NO_DUPLICATE_OF)),
     )
-    .order_by(_table.c.seq.desc())
+    .order_by(_table.c.created_at.desc(), _table.c.seq.desc())
     .limit(1)
 )
 _free_key = (

@@ -94,7 +94,7 @@ messages_out = sa.Table(
     sa.UniqueConstraint("session_id", "wa_message_id"),
     sa.UniqueConstraint("session_id", "idempotency_key"),
     sa.Index("ix_messages_out_page", "session_id", "created_at", "seq"),
-    sa.Index("ix_messages_out_content", "session_id", "content_hash"),
+    sa.Index("ix_messages_out_content", "session_id", "content_hash", "created_at", "seq"),
     sa.Index(
         "ix_messages_out_work",
         "session_id",

@@ -75,7 +75,9 @@ def _messages_out() -> None:
         ),
         sa.UniqueConstraint("session_id", "wa_message_id", name="uq_messages_out_session_id_wa_message_id"),
     )
-    op.create_index("ix_messages_out_content", "messages_out", ["session_id", "content_hash"])
+    op.create_index(
+        "ix_messages_out_content", "messages_out", ["session_id", "content_hash", "created_at", "seq"]
+    )
     op.create_index("ix_messages_out_page", "messages_out", ["session_id", "created_at", "seq"])
     op.create_index(
         "ix_messages_out_work",
