@@ -11,7 +11,7 @@ import io
 import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from typing import IO, BinaryIO, cast
 
 from wahook.profiles import sealed
 from wahook.profiles.errors import ArchiveDamaged
@@ -72,12 +72,18 @@ def _extract(tar: tarfile.TarFile, folder: Path) -> None:
         content = tar.extractfile(member) if member.isreg() else None
         if content is None:
             raise ArchiveDamaged("it holds something else than files")
-        path = folder / _inside(member.name)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with path.open("xb") as file:
-            path.chmod(0o600)
-            while data := content.read(1 << 20):
-                file.write(data)
+        try:
+            _write(folder / _inside(member.name), content)
+        except (FileExistsError, NotADirectoryError):
+            raise ArchiveDamaged("it holds one path twice") from None
+
+
+def _write(path: Path, content: IO[bytes]) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with path.open("xb") as file:
+        path.chmod(0o600)
+        while data := content.read(1 << 20):
+            file.write(data)
 
 
 def _inside(name: str) -> PurePosixPath:

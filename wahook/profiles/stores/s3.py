@@ -45,6 +45,7 @@ class S3Store:
             from obstore.store import S3Store as Bucket  # noqa: PLC0415
         except ImportError:
             raise StoreFailed("PROFILE_STORE=s3 needs the extra `s3`: pip install 'wahook[s3]'") from None
+        self.location = location
         self._api = obstore
         self._failures = BaseError
         limit = timedelta(seconds=deadline)
@@ -77,7 +78,9 @@ class S3Store:
     def list(self, folder: str) -> list[Stored]:
         with self._told():
             found = self._api.list_with_delimiter(self._bucket, folder)["objects"]
-        return sorted((Stored(o["path"], o["size"]) for o in found), key=lambda stored: stored.name)
+        # some servers show an emptied folder as an object of its own
+        objects = [Stored(o["path"], o["size"]) for o in found if o["path"].startswith(f"{folder}/")]
+        return sorted(objects, key=lambda stored: stored.name)
 
     def delete(self, name: str) -> None:
         with contextlib.suppress(ArchiveMissing), self._told(missing=name):

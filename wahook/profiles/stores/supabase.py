@@ -41,6 +41,7 @@ class SupabaseStore:
             from storage3.exceptions import StorageApiError  # noqa: PLC0415
         except ImportError:
             raise StoreFailed("PROFILE_STORE=supabase needs the extra `supabase`") from None
+        self.location = location
         self._refusal = StorageApiError
         self._failures = (StorageApiError, httpx.HTTPError, OSError)
         self._name = location.bucket
@@ -76,11 +77,13 @@ class SupabaseStore:
         }
         try:
             with self._told(missing=folder):
-                found = self._client.from_(self._name).list(folder, options)
+                found = self._client.from_(self._name).list(f"{folder}/", options)
         except ArchiveMissing:
             return []
         objects = [entry for entry in found if entry["id"]]  # those without are folders
-        return [Stored(f"{folder}/{o['name']}", int((o["metadata"] or {}).get("size", 0))) for o in objects]
+        return [
+            Stored(f"{folder}/{_last(o['name'])}", int((o["metadata"] or {}).get("size", 0))) for o in objects
+        ]
 
     def delete(self, name: str) -> None:
         with contextlib.suppress(ArchiveMissing), self._told(missing=name):
@@ -100,6 +103,11 @@ class SupabaseStore:
 def _is_missing(error: Exception) -> bool:
     """Supabase says 400 for a missing object or bucket and puts the 404 into the body; older ones say 404."""
     return str(getattr(error, "status", "")) == "404"
+
+
+def _last(name: str) -> str:
+    """A name without its folder: Supabase tells it so, other servers of the protocol the whole path."""
+    return name.rpartition("/")[2]
 
 
 def _short(error: BaseException) -> str:
