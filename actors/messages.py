@@ -319,3 +319,27 @@ class Enqueue:
     """A row was accepted (or is due again): put its pointer into the queue."""
 
     message: OutgoingMessage
+
+
+# --- to the archiver of profiles --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileReady:
+    """The session is logged in and settled: archive its profile from now on. Idempotent."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileClosed:
+    """The session's browser has ended: archive its profile a last time."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetProfile:
+    """The session was logged out or deleted: delete its archives."""
+
+    session_id: str
