@@ -58,6 +58,17 @@ class Settings(BaseSettings):
     memory_limit_mb: int = Field(450, ge=64)
     idle_cleanup_after: Seconds = 1800
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    profile_store: Literal["directory", "s3", "supabase"] | None = None  # unset: profiles stay on this disk
+    profile_store_url: str | None = None  # a folder, an S3 endpoint, a Supabase project (SUPABASE_URL)
+    profile_store_bucket: str = "whatsapp-profiles"
+    profile_store_region: str = "us-east-1"
+    profile_store_key_id: str | None = None
+    profile_store_secret: SecretStr | None = None  # for Supabase, unset: SUPABASE_SERVICE_KEY
+    profile_store_deadline: Seconds = 60
+    profile_key: SecretStr | None = Field(
+        None, description="32 bytes as 64 hex digits or base64, or passphrase: and 16 characters or more"
+    )
+    profile_backup_interval: Seconds = 300
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     page_call_deadline: Seconds = 10
