@@ -97,8 +97,10 @@
     if (!injected()) return { authenticated: false, mode: '', socket: '', phone: null, name: null };
     const { Stream, Socket, Conn } = store();
     const authenticated = Boolean(window.WPP.conn.isAuthenticated());
+    const mode = String(Stream?.mode ?? '');
+    const deaf = mode === 'MAIN' && !window.WPP.isFullReady; // wa-js has not all its handlers yet, or never will
     return {
-      authenticated, mode: String(Stream?.mode ?? ''), socket: String(Socket?.state ?? ''),
+      authenticated, mode: deaf ? 'LOADING' : mode, socket: String(Socket?.state ?? ''),
       phone: authenticated ? digits(window.WPP.conn.getMyUserId()) : null,
       name: authenticated ? Conn?.pushname ?? null : null,
     };
@@ -131,6 +133,17 @@
     push('message', { message: plain(msg) });
   }
 
+  // wa-js tells of levels from 1 up, of messages the page has not loaded too, but only once it is fully ready; the
+  // models tell of failures and of the time before that.
+  const levels = new Map();
+
+  function tellAck(key, ack) {
+    if (!key.fromMe || ack === 0 || ack <= (levels.get(key.id) ?? -Infinity)) return;
+    levels.set(key.id, ack);
+    if (levels.size > KEPT_IDS) levels.delete(levels.keys().next().value);
+    push('ack', { id: key.id, ack });
+  }
+
   let lastCode = '';
 
   function tellCode(code) {
@@ -161,14 +174,10 @@
 
   function watchModels() {
     const { Socket, MsgStore, Cmd, Conn } = store();
-    Socket?.on('change:state change:hasSynced', stateMayHaveChanged);
     Socket?.on('change:state', stateMayHaveChanged);
     Conn?.on('change:pushname', stateMayHaveChanged);
     Cmd?.on('offline_progress_update_from_bridge', guarded('progress', offlineProgress));
-    // wa-js tells of levels from 1 up; a failed send is told here.
-    MsgStore?.on('change:ack', guarded('ack', (msg) => {
-      if (msg.id.fromMe && msg.ack < 0) push('ack', { id: msg.id.id, ack: msg.ack });
-    }));
+    MsgStore?.on('change:ack', guarded('ack', (msg) => tellAck(msg.id, msg.ack)));
     tellProgress(30, 'modules');
     stateMayHaveChanged();
   }
@@ -185,9 +194,8 @@
     on('conn.main_loaded', () => tellProgress(80, 'chats'));
     on('conn.main_ready', () => tellProgress(100, 'ready'));
     on('chat.new_message', tellMessage);
-    on('chat.msg_ack_change', ({ ack, ids }) => {
-      for (const key of ids) if (key.fromMe) push('ack', { id: key.id, ack });
-    });
+    on('chat.msg_ack_change', ({ ack, ids }) => { for (const key of ids) tellAck(key, ack); });
+    on('loader.full_ready', stateMayHaveChanged);
     if (injected()) watchModels();
     else on('loader.injected', () => setTimeout(guarded('models', watchModels), 0));
     setInterval(guarded('state', () => { if (injected()) tellState(); }), STATE_NET_MS);
@@ -232,10 +240,15 @@
 
   // A call that was given up outside may still run in here: asked again, it is not started again.
   const sending = new Map();
+  const failed = new Set(); // tried in this document, and nothing of it runs any more
 
   function sendText(message) {
-    const running = sending.get(message.id) ?? sendOnce(message).finally(() => sending.delete(message.id));
-    sending.set(message.id, running);
+    const { id } = message;
+    const running = sending.get(id) ?? sendOnce(message).catch((error) => {
+      failed.add(id);
+      throw error;
+    }).finally(() => sending.delete(id));
+    sending.set(id, running);
     return running;
   }
 
@@ -244,7 +257,8 @@
     const chat = await chatOf(to);
     const messageId = `true_${text(chat.id)}_${id}`; // of the chat's own address: wa-js refuses another
     const known = store().MsgStore.get(messageId);
-    if (known && known.ack >= 0) return { ack: await settled(known) };
+    // Not ours to repeat: the server has it, or the page is at it by itself since it was loaded.
+    if (known && (known.ack >= 1 || (known.ack === 0 && !failed.has(id)))) return { ack: await settled(known) };
     const result = await window.WPP.chat.sendTextMessage(text(chat.id), body, {
       messageId, waitForAck: true, markIsRead: false, detectMentioned: false, linkPreview: false,
     });

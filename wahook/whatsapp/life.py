@@ -54,6 +54,7 @@ class PageLife:
         self._killed = False
         self._loss: TransientLoss | None = None
         self._lost = asyncio.Event()
+        self._arrived = asyncio.Event()
         self._settled = asyncio.Event()
         self._cleaned = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -130,10 +131,11 @@ class PageLife:
         try:
             if self._seat is not None:
                 await self._seat.navigate(self._plan.url, self._plan.deadlines.attach)
+                await self._arrived.wait()  # Selenium does not say whether anybody was there
                 return
         except SeleniumFault as error:
             self._log.warning("selenium.absent", reason=str(error))
-        await self.page.navigate(self._plan.url, self._plan.deadlines.call)
+        await self.page.navigate(self._plan.url, self._plan.deadlines.open)
 
     async def _give_up(self) -> None:
         self.narrator.silence()
@@ -189,6 +191,7 @@ class PageLife:
         elif method == "Page.frameNavigated" and "parentId" not in params["frame"]:
             if params["frame"].get("unreachableUrl"):
                 self._lose("page_unreachable")
+            self._arrived.set()
         elif login is not None:
             login.take(method, params)
         self.narrator.take(method, params)
