@@ -9,7 +9,7 @@ from functools import partial
 import structlog
 
 from actors.errors import JournalError, ProcessError
-from actors.messages import CloseLane, Enqueue, OpenLane
+from actors.messages import CloseLane, Enqueue, OpenLane, Withdraw
 from actors.model import OutgoingMessage, SessionStatus
 from actors.ports import Board, Lane, LaneListener, LaneView
 from supervision import Actor, Context, Exit
@@ -75,6 +75,8 @@ class LaneActor(Actor):
         match message:
             case Enqueue(message=row):
                 lane.enqueue(row)
+            case Withdraw(message_id=message_id):
+                lane.withdraw(message_id)
             case OpenLane():
                 lane.set_open(True)
             case CloseLane():

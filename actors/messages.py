@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from actors.durable import DurableOperation
 from actors.model import (
     Account,
     Ack,
@@ -154,8 +155,8 @@ class BeginAttempt:
 class EndAttempt:
     """Write an attempt's outcome. -> the row, or None if it is gone.
 
-    `spent` False gives the attempt back that BeginAttempt counted: nothing was sent, the session was not ready.
-    It does so only to a row that is `sending`, so that saying it twice gives back one.
+    `spent` False gives the attempt back that BeginAttempt counted: nothing was sent, for the session was not
+    ready. It does so only to a row that is `sending`, so that saying it twice gives back one.
     """
 
     message_id: str
@@ -259,6 +260,7 @@ JournalOperation: TypeAlias = (
     | DeleteAccount
     | CancelMessage
     | RetryMessage
+    | DurableOperation
 )
 
 
@@ -319,6 +321,13 @@ class Enqueue:
     """A row was accepted (or is due again): put its pointer into the queue."""
 
     message: OutgoingMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """A row was cancelled: take its pointer out, so that RQ's tools do not show it as waiting."""
+
+    message_id: str
 
 
 # --- to the archiver of profiles --------------------------------------------------------------------------

@@ -128,6 +128,10 @@ class Lane(Protocol):
         """
         ...
 
+    def withdraw(self, message_id: str) -> None:
+        """Take out what has not begun. For show only: what the journal has cancelled is never sent."""
+        ...
+
     def rebuild(self, rows: Sequence[OutgoingMessage]) -> int:
         """Put back what is missing of the journal's undone rows, in their order; how many. Idempotent."""
         ...

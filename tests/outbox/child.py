@@ -1,7 +1,7 @@
 """A service in a process of its own, to be killed: sends ten messages, and kills itself at a fault point.
 
-python -m tests.outbox.child FOLDER URL SEAM COUNT: dies with SIGKILL when SEAM is passed for the COUNTth time,
-or ends by itself when nothing is left to send. What reaches the wire is appended to FOLDER/wire.
+python -m tests.outbox.child FOLDER URL SEAM COUNT: SIGKILL when SEAM is passed for the COUNTth time; it
+ends by itself when nothing is left to send. What reaches the wire is appended to FOLDER/wire.
 """
 
 import os

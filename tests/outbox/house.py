@@ -211,6 +211,7 @@ class House:
                 retries=self.retries,
                 deadlines=self.deadlines,
                 seam=self.pass_seam,
+                row=self.journal.reader.message,
             )
 
         self.lanes[str(session)] = lane = RqLane(

@@ -219,7 +219,7 @@ def test_rqs_own_tools_show_the_truth(make_house: MakeHouse, capsys: pytest.Capt
     assert worker.get_current_job_id() == stuck.message_id
 
 
-def test_a_failed_job_requeued_with_rqs_own_tool_is_dropped_because_the_journal_says_failed(
+def test_a_failed_job_requeued_with_rqs_own_tool_fails_again_because_the_journal_says_failed(
     make_house: MakeHouse,
 ) -> None:
     house = make_house()
@@ -229,8 +229,10 @@ def test_a_failed_job_requeued_with_rqs_own_tool_is_dropped_because_the_journal_
     registry = queues_of(house).queues[Priority.DEFAULT].failed_job_registry
     eventually(lambda: row.message_id in registry.get_job_ids())
     registry.requeue(row.message_id)
-    eventually(lambda: job_of(house, row).get_status() == "finished")
+    eventually(lambda: len(job_of(house, row).results()) == 2)
+    assert registry.get_job_ids() == [row.message_id]
     assert house.phone().bodies() == ["refused"]
+    assert len(house.events) == 1
     assert house.row(row).status is MessageStatus.FAILED
 
 

@@ -30,7 +30,7 @@ def test_a_service_killed_at_a_step_of_a_send_loses_and_doubles_nothing(
     assert live(tmp_path, url, "never", 0) == 0
     with open_journal(f"sqlite:///{tmp_path / 'journal.db'}") as journal:
         page = journal.reader.page(str(SESSION), limit=100).messages
-    in_order = [message for message in reversed(page)]
+    in_order = list(reversed(page))
     assert {message.status for message in in_order} == {MessageStatus.SENT}
     wire = (tmp_path / "wire").read_text(encoding="utf-8").split()
     assert wire == [message.wa_message_id for message in in_order]

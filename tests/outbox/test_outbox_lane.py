@@ -13,7 +13,7 @@ from rq.serializers import JSONSerializer
 
 from actors.errors import DeadlinePassed, SendFailed, SendRefused
 from actors.events import MessageFailed, MessageSent
-from actors.messages import CancelMessage, Enqueue, RetryMessage
+from actors.messages import CancelMessage, Enqueue, RetryMessage, Withdraw
 from actors.model import Ack, MessageStatus, OutgoingMessage, Priority, SessionId
 from tests.outbox.conftest import eventually
 from tests.outbox.house import CRASH, DEADLINE, HANG, LOST_ACK, NOT_READY, SESSION, House
@@ -252,6 +252,37 @@ def test_a_cancelled_scheduled_message_is_never_sent(make_house: MakeHouse) -> N
     house.write(CancelMessage(row.message_id))
     eventually(lambda: ended(house, other))
     assert house.phone().bodies() == ["yes"]
+
+
+def test_a_withdrawn_message_vanishes_from_rqs_lists_and_one_in_flight_stays(make_house: MakeHouse) -> None:
+    house = make_house(deadlines=Deadlines(send=DEADLINE))
+    house.add()
+    house.phone().answers.append(HANG)
+    stuck = house.send("stuck")
+    house.phone().wait(lambda: len(house.phone().asked) == 1)
+    waiting = house.send("waiting")
+    later = house.send("later", send_at=datetime.now(UTC) + timedelta(hours=1))
+    queue = queues_of(house).queues[Priority.DEFAULT]
+    eventually(lambda: queue.job_ids == [waiting.message_id] and len(queue.scheduled_job_registry) == 1)
+    for row in (stuck, waiting, later):
+        house.tell(Withdraw(row.message_id))
+    eventually(lambda: len(queue) == len(queue.scheduled_job_registry) == 0)
+    assert queue.started_job_registry.get_job_ids() == [stuck.message_id]
+
+
+def test_clearing_a_session_leaves_nothing_of_it_in_redis(make_house: MakeHouse) -> None:
+    house = make_house()
+    name = house.add()
+    house.phone().answers.extend([SendRefused("no", "no"), None])
+    rows = [house.send(str(number)) for number in range(3)]
+    rows.append(house.send("later", send_at=datetime.now(UTC) + timedelta(hours=1)))
+    eventually(lambda: all(ended(house, row) for row in rows[:3]))
+    house.system.terminate_child(f"outbox/{name}", by="test").result(DEADLINE)
+    queues_of(house).clear()
+    left = {key.decode() for key in house.redis.keys("*")}
+    left = {key for key in left if not key.startswith(("LIMITS:", "rq:worker:", "rq:execution"))}
+    assert left <= {"rq:queues", "rq:workers"}
+    assert house.redis.smembers("rq:queues") == set()
 
 
 def test_two_lanes_do_not_wait_for_each_other(make_house: MakeHouse) -> None:

@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias
 
 import structlog
 
-from actors.errors import DomainError, SendRefused, SessionNotReady
+from actors.errors import DomainError, JournalError, SendRefused, SessionNotReady
 from actors.events import MessageFailed, MessageSent
 from actors.messages import BeginAttempt, EndAttempt, SendMessage, Write
 from actors.model import Ack, MessageStatus, OutgoingMessage, SendReceipt
@@ -81,9 +81,17 @@ def no_seam(_: str) -> None:
     """The default of a fault point: nothing happens."""
 
 
+def no_row(_: str) -> OutgoingMessage | None:
+    """The default of `Courier.row`: nothing is known."""
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Courier:
-    """Delivers for one session. `seam` is called with a name between any two steps, for fault injection."""
+    """Delivers for one session. `seam` is called with a name between any two steps, for fault injection.
+
+    `row` reads a row of the journal; without it a job that must not go is always dropped.
+    """
 
     session: Handle
     journal: Handle
@@ -94,6 +102,7 @@ class Courier:
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     deadlines: Deadlines = field(default_factory=Deadlines)
     seam: Callable[[str], None] = no_seam
+    row: Callable[[str], OutgoingMessage | None] = no_row
 
     def attempt(self, message_id: str) -> Outcome:
         """Begin, send, end. Raises only Interrupted."""
@@ -109,8 +118,18 @@ class Courier:
             return NotNow()
         self.seam("after_begin")
         if not isinstance(row, OutgoingMessage):
-            return Dropped()
+            return self._why_not(message_id)
         return self._end(row, self._judge(row, self._send(row)))
+
+    def _why_not(self, message_id: str) -> Outcome:
+        """A row that had failed stays in RQ's list of failed jobs, though a crash or a hand put it back."""
+        try:
+            row = self.row(message_id)
+        except JournalError:
+            return Dropped()
+        if row is None or row.status is not MessageStatus.FAILED:
+            return Dropped()
+        return Failed(row.error or "failed")
 
     def _send(self, row: OutgoingMessage) -> object:
         """The session's answer, errors included."""

@@ -110,6 +110,12 @@ class RqLane:
             self._gap = object()
         self._gate.wake()
 
+    def withdraw(self, message_id: str) -> None:
+        try:
+            self._queues.withdraw(message_id)
+        except (RedisError, OSError) as error:
+            log.warning("outbox.withdraw_failed", message_id=message_id, error=type(error).__name__)
+
     def rebuild(self, rows: Sequence[OutgoingMessage]) -> int:
         gap = self._gap
         try:

@@ -11,6 +11,7 @@ from rq import Queue
 from rq.exceptions import DuplicateJobError, NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.registry import StartedJobRegistry
+from rq.results import Result
 from rq.serializers import JSONSerializer
 from rq.suspension import WORKERS_SUSPENDED
 
@@ -97,6 +98,33 @@ class LaneQueues:
                 return False
             self._put(message)
         return True
+
+    def withdraw(self, message_id: str) -> bool:
+        """Take a job out that waits; False if it does not, or no more."""
+        try:
+            job = Job.fetch(message_id, self._redis, JSONSerializer)
+        except NoSuchJobError:
+            return False
+        if job.get_status(refresh=False) not in {JobStatus.QUEUED, JobStatus.SCHEDULED}:
+            return False
+        job.delete()
+        return True
+
+    def clear(self) -> None:
+        """Remove all that Redis has of this session. Only when its lane has ended for good."""
+        for queue in self.queues.values():
+            registries = (
+                queue.scheduled_job_registry,
+                queue.failed_job_registry,
+                queue.finished_job_registry,
+                queue.started_job_registry,
+            )
+            for registry in registries:
+                for job_id in registry.get_job_ids(cleanup=False):
+                    self._forget(job_id)
+            queue.delete(delete_jobs=True)
+            self._redis.delete(queue.intermediate_queue_key, *(registry.key for registry in registries))
+        self._redis.delete(self._mark)
 
     def move_due(self) -> int:
         """Move scheduled messages whose time has come to the end of their queues; how many."""
@@ -224,6 +252,7 @@ class LaneQueues:
             Job.fetch(job_id, self._redis, JSONSerializer).delete()
         except NoSuchJobError:
             self._redis.delete(Job.key_for(job_id))
+        self._redis.delete(Result.get_key(job_id))  # RQ leaves it behind, a year long for what failed
 
 
 def _later(row: OutgoingMessage, now: datetime) -> bool:

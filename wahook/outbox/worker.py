@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,6 +48,9 @@ class ThreadWorker(SimpleWorker):
             serializer=JSONSerializer,
             log_job_description=False,
         )
+        # The lane logs what happens; RQ's own lines, four for each message, would only repeat it.
+        self.log = logging.Logger("rq.worker", logging.WARNING)
+        self.log.parent = logging.getLogger("rq")
 
     def enter(self) -> None:
         """Show up in RQ's tools. An earlier life of this lane may have left its name behind."""
