@@ -106,6 +106,12 @@ def test_a_retried_message_remembers_that_it_may_be_on_the_wire_and_keeps_its_id
     assert (before.attempts, before.may_be_on_wire, before.wa_message_id) == (0, True, "3EB0a")
 
 
+@pytest.mark.parametrize("error", ["the page said \0", "the page said \ud83d"])
+def test_an_error_that_cannot_be_stored_is_stored_with_replacements(bench: Bench, error: str):
+    row = live(bench, BEGIN, EndAttempt(A, MessageStatus.FAILED, error=error))
+    assert short(row) == ("failed", 1, 0, "the page said \N{REPLACEMENT CHARACTER}")
+
+
 @pytest.mark.parametrize("operation", [BEGIN, SENT, CANCEL, RETRY, ack(Ack.READ)])
 def test_what_is_not_there_is_none(bench: Bench, operation: JournalOperation):
     assert bench.one(operation) is None

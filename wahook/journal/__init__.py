@@ -8,7 +8,8 @@ with open_journal("sqlite:////data/wahook.db") as journal:
 from __future__ import annotations
 
 from wahook.journal.opening import OpenedJournal, open_journal
+from wahook.journal.queues import QueueReader
 from wahook.journal.reader import JournalReader
 from wahook.journal.sql_journal import SqlJournal
 
-__all__ = ["JournalReader", "OpenedJournal", "SqlJournal", "open_journal"]
+__all__ = ["JournalReader", "OpenedJournal", "QueueReader", "SqlJournal", "open_journal"]

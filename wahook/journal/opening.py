@@ -16,6 +16,7 @@ from actors.ports import Calendar
 from wahook.journal.engines import Engines, make_engines
 from wahook.journal.faults import database_faults
 from wahook.journal.migrate import bring_up_to_date
+from wahook.journal.queues import QueueReader
 from wahook.journal.reader import JournalReader
 from wahook.journal.sql_journal import SqlJournal
 
@@ -27,10 +28,12 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class OpenedJournal:
-    """`writer` is for the journal writer alone, `reader` for everybody. Leaving the context closes both."""
+    """`writer` is for the journal writer alone, `reader` and `queues` for everybody. Leaving the context
+    closes all."""
 
     writer: SqlJournal
     reader: JournalReader
+    queues: QueueReader
     engines: Engines
 
     def close(self) -> None:
@@ -66,7 +69,9 @@ def open_journal(url: str, *, calendar: Calendar = utc_now, deadline: float = 5.
     engines = make_engines(url, deadline)
     with _disposing(engines):
         bring_up_to_date(engines.write)
-    return OpenedJournal(SqlJournal(engines.write, calendar), JournalReader(engines.read), engines)
+    return OpenedJournal(
+        SqlJournal(engines.write, calendar), JournalReader(engines.read), QueueReader(engines.read), engines
+    )
 
 
 @contextmanager

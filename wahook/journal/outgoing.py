@@ -23,7 +23,7 @@ from actors.messages import (
 from actors.model import Ack, OutgoingMessage
 from wahook.journal import rows, rules
 from wahook.journal.schema import accounts, messages_out
-from wahook.journal.text import require_storable
+from wahook.journal.text import require_storable, storable
 
 KEY_VALID = timedelta(hours=24)
 
@@ -123,7 +123,8 @@ def begin(connection: sa.Connection, operation: BeginAttempt) -> OutgoingMessage
 
 def end(connection: sa.Connection, operation: EndAttempt, now: datetime) -> OutgoingMessage | None:
     """Write an attempt's outcome."""
-    return _change(connection, operation.message_id, lambda row: rules.end(row, operation, now))
+    outcome = replace(operation, error=storable(operation.error)) if operation.error else operation
+    return _change(connection, operation.message_id, lambda row: rules.end(row, outcome, now))
 
 
 def record_ack(connection: sa.Connection, operation: RecordAck, now: datetime) -> OutgoingMessage | None:

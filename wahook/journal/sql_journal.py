@@ -9,6 +9,16 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 
+from actors.durable import (
+    AddDeliveries,
+    AddMail,
+    AddMirrorChanges,
+    EndDelivery,
+    EndMail,
+    EndMirrorChanges,
+    Prune,
+    ReplayDelivery,
+)
 from actors.errors import CommitUncertain, DomainError, RuleBroken
 from actors.messages import (
     AcceptMessage,
@@ -24,7 +34,7 @@ from actors.messages import (
     UpdateAccount,
 )
 from actors.ports import Calendar
-from wahook.journal import incoming, outgoing, sessions
+from wahook.journal import durable, incoming, outgoing, sessions
 from wahook.journal.faults import database_faults, describe, is_value_fault
 
 _log = structlog.get_logger(__name__)
@@ -80,6 +90,14 @@ _APPLY: dict[type, Callable[[sa.Connection, Any, datetime], object]] = {
     DeleteAccount: lambda connection, operation, _: sessions.delete(connection, operation),
     CancelMessage: lambda connection, operation, _: outgoing.cancel(connection, operation),
     RetryMessage: lambda connection, operation, _: outgoing.retry(connection, operation),
+    AddDeliveries: durable.add_deliveries,
+    EndDelivery: durable.end_delivery,
+    ReplayDelivery: durable.replay_delivery,
+    AddMail: durable.add_mail,
+    EndMail: durable.end_mail,
+    AddMirrorChanges: durable.add_changes,
+    EndMirrorChanges: durable.end_changes,
+    Prune: durable.prune,
 }
 
 
@@ -102,6 +120,8 @@ def _explain(connection: sa.Connection, operation: JournalOperation, error: Exce
             return outgoing.why_not_accepted(connection, operation)
         case RecordIncoming(session_id=session_id) if sessions.find(connection, session_id) is None:
             return RuleBroken("unknown_session", f"there is no session {session_id}")
+        case AddDeliveries() if isinstance(error, sa.exc.IntegrityError):
+            return RuleBroken("unknown_session", "there is no session for one of the deliveries")
         case _:
             _log.error(
                 "journal.value_refused", operation=type(operation).__name__, error=type(error).__name__

@@ -1,0 +1,144 @@
+"""What waits in the journal to be delivered elsewhere: webhooks, mails, changes for the mirror."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from actors.model import JSON
+
+
+class TaskState(StrEnum):
+    """PENDING is due at its `next_at`; DEAD was given up and stays until it is replayed."""
+
+    PENDING = "pending"
+    DONE = "done"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One webhook call. `body` is exactly what is signed and sent; within one `chat` order matters."""
+
+    id: str
+    session_id: str
+    receiver: str  # URL
+    event: str
+    body: bytes
+    chat: str | None = None
+    state: TaskState = TaskState.PENDING
+    attempts: int = 0
+    next_at: datetime | None = None  # None when it is added: at once
+    created_at: datetime | None = None
+    last_error: str | None = None
+    last_status: int | None = None  # HTTP
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One e-mail to a human. `kind` names the template that `payload` fills. It may outlive its session."""
+
+    id: str
+    kind: str
+    recipient: str
+    session_id: str | None = None
+    payload: dict[str, JSON] = field(default_factory=dict)
+    state: TaskState = TaskState.PENDING
+    attempts: int = 0
+    next_at: datetime | None = None
+    created_at: datetime | None = None
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorChange:
+    """A row that the mirror must take over. `seq` is the journal's: the order of changes, never reused."""
+
+    kind: str  # account | message
+    key: str
+    payload: dict[str, JSON]
+    seq: int = 0
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddDeliveries:
+    """Keep these until they are delivered. -> tuple of those that were new by their id
+
+    RuleBroken("unknown_session") for all of them if one's session is gone.
+    """
+
+    deliveries: tuple[Delivery, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EndDelivery:
+    """Count an attempt, write its outcome; PENDING: again at `next_at`. -> Delivery after, None if gone
+
+    What is DONE or DEAD already stays as it is.
+    """
+
+    id: str
+    state: TaskState
+    next_at: datetime | None = None
+    status: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayDelivery:
+    """Try a dead one again, attempts anew. -> Delivery after, None if gone, RuleBroken("wrong_state")"""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddMail:
+    """Keep it until it is sent. -> Mail as stored; of two with one id the first stays"""
+
+    mail: Mail
+
+
+@dataclass(frozen=True, slots=True)
+class EndMail:
+    """As EndDelivery. -> Mail after, None if gone"""
+
+    id: str
+    state: TaskState
+    next_at: datetime | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddMirrorChanges:
+    """Append to the log of changes. -> tuple of them with their seq"""
+
+    changes: tuple[MirrorChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EndMirrorChanges:
+    """The mirror has these now. -> how many were open"""
+
+    seqs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """Forget what is done and was added before a time; dead ones stay. -> how many"""
+
+    before: datetime
+
+
+DurableOperation: TypeAlias = (
+    AddDeliveries
+    | EndDelivery
+    | ReplayDelivery
+    | AddMail
+    | EndMail
+    | AddMirrorChanges
+    | EndMirrorChanges
+    | Prune
+)

@@ -1,0 +1,65 @@
+"""What waits to be delivered elsewhere, read by any thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from actors.durable import Delivery, Mail, MirrorChange, TaskState
+from wahook.journal.durable import delivery, mail, mirror_change
+from wahook.journal.faults import database_faults
+from wahook.journal.schema import deliveries, mails, mirror_changes
+
+T = TypeVar("T")
+
+
+class QueueReader:
+    """Blocking, each call within the database's deadline; JournalError when it fails."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def due_deliveries(self, now: datetime, limit: int = 100) -> list[Delivery]:
+        """Pending ones whose time has come, in the order in which they were added."""
+        return self._read(_due(deliveries, now, limit), delivery)
+
+    def due_mails(self, now: datetime, limit: int = 100) -> list[Mail]:
+        """Pending ones whose time has come, in the order in which they were added."""
+        return self._read(_due(mails, now, limit), mail)
+
+    def next_due(self, table: sa.Table = deliveries) -> datetime | None:
+        """When the next pending one is due; None when none is pending. `table`: deliveries or mails."""
+        earliest = sa.func.min(table.c.next_at, type_=table.c.next_at.type).label("earliest")
+        pending = sa.select(earliest).where(table.c.state == TaskState.PENDING.value)
+        found: datetime | None = self._read(pending, lambda row: row["earliest"])[0]
+        return found
+
+    def delivery(self, delivery_id: str) -> Delivery | None:
+        """One of them."""
+        found = self._read(sa.select(deliveries).where(deliveries.c.id == delivery_id), delivery)
+        return found[0] if found else None
+
+    def deliveries(self, session_id: str, state: TaskState, limit: int = 100) -> list[Delivery]:
+        """A session's deliveries in a state, newest first: the dead letters, say."""
+        its = deliveries.c.session_id == session_id, deliveries.c.state == state.value
+        return self._read(
+            sa.select(deliveries).where(*its).order_by(deliveries.c.seq.desc()).limit(limit), delivery
+        )
+
+    def open_changes(self, limit: int = 500) -> list[MirrorChange]:
+        """What the mirror does not have yet, in order."""
+        still = sa.select(mirror_changes).where(mirror_changes.c.done.is_(False))
+        return self._read(still.order_by(mirror_changes.c.seq).limit(limit), mirror_change)
+
+    def _read(self, query: sa.Select[Any], make: Callable[[sa.RowMapping], T]) -> list[T]:
+        with database_faults("reading the journal"), self._engine.connect() as connection:
+            rows: Sequence[sa.RowMapping] = connection.execute(query).mappings().all()
+        return [make(row) for row in rows]
+
+
+def _due(table: sa.Table, now: datetime, limit: int) -> sa.Select[Any]:
+    due = table.c.state == TaskState.PENDING.value, table.c.next_at <= now
+    return sa.select(table).where(*due).order_by(table.c.seq).limit(limit)
