@@ -145,6 +145,7 @@ class House:
     seam: Callable[[str], None] = lambda _: None
     children: Sequence[ChildSpec] = ()
     sweep_every: float = 30.0
+    redis_deadline: float = 5.0
     phones: defaultdict[str, Phone] = field(default_factory=lambda: defaultdict(Phone))
     events: list[Event] = field(default_factory=list)
     board: Boards = field(default_factory=Boards)
@@ -152,7 +153,7 @@ class House:
 
     def __post_init__(self) -> None:
         self.clock = SystemClock()
-        self.redis: Redis = connect(self.url)
+        self.redis: Redis = connect(self.url, deadline=self.redis_deadline)
         self.journal = open_journal(f"sqlite:///{self.folder / 'journal.db'}")
         self.limits = SendLimits(self.redis, self.session_rate, self.user_rate)
         self.system = System(

@@ -101,6 +101,37 @@ def test_what_is_accepted_while_redis_is_away_goes_when_it_is_back(
     assert house.phone().bodies() == ["0", "1", "2", "3", "4"]
 
 
+def test_a_redis_that_hangs_in_mid_traffic_and_wakes_up_loses_and_doubles_nothing(
+    make_house: MakeHouse, server: EmbeddedRedis
+) -> None:
+    pid = server.start(lambda _: None).result(DEADLINE)
+    house = make_house(url=server.url, redis_deadline=0.3)
+    house.add()
+    rows = [house.accept(str(number)) for number in range(60)]
+    for row in rows:
+        house.tell(Enqueue(row))
+    for at in (10, 30):
+        house.phone().wait(lambda at=at: len(house.phone().asked) > at)
+        os.kill(pid, signal.SIGSTOP)
+        eventually(lambda: house.lanes[str(SESSION)].view.waiting == "redis is away")
+        os.kill(pid, signal.SIGCONT)
+    eventually(lambda: all(ended(house, row) for row in rows), deadline=30)
+    assert house.phone().counts() == {row.wa_message_id: 1 for row in rows}
+    assert list(dict.fromkeys(house.phone().bodies())) == [str(number) for number in range(60)]
+
+
+def test_a_pop_whose_answer_was_lost_is_noticed_and_undone(make_house: MakeHouse) -> None:
+    house = make_house()
+    house.add(is_open=False)
+    rows = [house.send(str(number)) for number in range(3)]
+    queue = queues_of(house).queues[Priority.DEFAULT]
+    eventually(lambda: len(queue) == 3)
+    house.redis.lmove(queue.key, queue.intermediate_queue_key)
+    house.open()
+    eventually(lambda: all(ended(house, row) for row in rows))
+    assert house.phone().bodies() == ["0", "1", "2"]
+
+
 def test_an_emptied_redis_is_rebuilt_from_the_journal_in_the_original_order(make_house: MakeHouse) -> None:
     house = make_house()
     house.add(is_open=False)

@@ -146,7 +146,8 @@ class RqLane:
             with delivering(self._deliver):
                 self._work()
         except BaseException as error:  # told to its owner, who crashes and is restarted
-            log.exception("outbox.lane_died", session=self.session_id)
+            # No traceback here: the owner's crash has it, in the supervisor's log.
+            log.error("outbox.lane_died", session=self.session_id, error=type(error).__name__)
             self._tell().died(error)
 
     def _work(self) -> None:
@@ -205,9 +206,12 @@ class RqLane:
         if self._filled is not self._gap:
             self._tell_gap()
             return _Obstacle("rebuilding from the journal")
+        if depths.taken:  # a pop whose answer was lost, carried out by a Redis that had only been slow
+            self._first = next(iter(self._queues.recover()), self._first)
+            return _Obstacle(None, 0.0)  # look again: there is more now
         soon = self._until_due(depths)
         if soon <= 0 and self._queues.move_due():
-            return _Obstacle(None, 0.0)  # look again: there is more now
+            return _Obstacle(None, 0.0)
         if not depths.queued:
             return _Obstacle(None, soon)
         return self._closed(depths)

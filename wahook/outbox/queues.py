@@ -10,7 +10,6 @@ from redis import Redis
 from rq import Queue
 from rq.exceptions import DuplicateJobError, NoSuchJobError
 from rq.job import Job, JobStatus
-from rq.registry import StartedJobRegistry
 from rq.results import Result
 from rq.serializers import JSONSerializer
 from rq.suspension import WORKERS_SUSPENDED
@@ -30,12 +29,16 @@ _EPOCH = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Depths:
-    """What one look at Redis tells. `next_due`: Unix seconds of the first scheduled message."""
+    """What one look at Redis tells. `next_due`: Unix seconds of the first scheduled message.
+
+    `taken`: popped or started, and not ended. Between two messages of the one consumer that is a leftover.
+    """
 
     marked: bool
     suspended: bool
     queued: int
     scheduled: int
+    taken: int
     next_due: float | None
 
 
@@ -79,13 +82,16 @@ class LaneQueues:
                 pipe.llen(queue.key)
                 pipe.zcard(queue.scheduled_job_registry.key)
                 pipe.zrange(queue.scheduled_job_registry.key, 0, 0, withscores=True)
+                pipe.llen(queue.intermediate_queue_key)
+                pipe.zcard(queue.started_job_registry.key)
             marked, suspended, *rest = pipe.execute()
-        firsts = [float(first[0][1]) for first in rest[2::3] if first]
+        firsts = [float(first[0][1]) for first in rest[2::5] if first]
         return Depths(
             marked=bool(marked),
             suspended=bool(suspended),
-            queued=sum(rest[0::3]),
-            scheduled=sum(rest[1::3]),
+            queued=sum(rest[0::5]),
+            scheduled=sum(rest[1::5]),
+            taken=sum(rest[3::5]) + sum(rest[4::5]),
             next_due=min(firsts, default=None),
         )
 
@@ -159,7 +165,7 @@ class LaneQueues:
             job_id.decode()
             for queue in self.queues.values()
             for job_id in self._recover(
-                keys=[queue.key, queue.intermediate_queue_key, StartedJobRegistry(queue=queue).key]
+                keys=[queue.key, queue.intermediate_queue_key, queue.started_job_registry.key]
             )
         ]
 
@@ -183,7 +189,7 @@ class LaneQueues:
             return 0
         queue = self.queues[priority]
         flags = [word for job_id in mine for word in (job_id, int(job_id in lost))]
-        keys = [queue.key, queue.intermediate_queue_key, StartedJobRegistry(queue=queue).key]
+        keys = [queue.key, queue.intermediate_queue_key, queue.started_job_registry.key]
         return int(self._place(keys=keys, args=flags))
 
     def _present(self) -> set[str]:
@@ -192,7 +198,7 @@ class LaneQueues:
                 pipe.lrange(queue.key, 0, -1)
                 pipe.lrange(queue.intermediate_queue_key, 0, -1)
                 pipe.zrange(queue.scheduled_job_registry.key, 0, -1)
-                pipe.zrange(StartedJobRegistry(queue=queue).key, 0, -1)
+                pipe.zrange(queue.started_job_registry.key, 0, -1)
             found = pipe.execute()
         return {entry.decode().partition(":")[0] for entries in found for entry in entries}
 
@@ -252,7 +258,8 @@ class LaneQueues:
             Job.fetch(job_id, self._redis, JSONSerializer).delete()
         except NoSuchJobError:
             self._redis.delete(Job.key_for(job_id))
-        self._redis.delete(Result.get_key(job_id))  # RQ leaves it behind, a year long for what failed
+        # RQ leaves its result behind, a year long for what failed.
+        self._redis.delete(Result.get_key(job_id))  # type: ignore[no-untyped-call]
 
 
 def _later(row: OutgoingMessage, now: datetime) -> bool:

@@ -49,7 +49,7 @@ class ThreadWorker(SimpleWorker):
             log_job_description=False,
         )
         # The lane logs what happens; RQ's own lines, four for each message, would only repeat it.
-        self.log = logging.Logger("rq.worker", logging.WARNING)
+        self.log = logging.Logger("rq.worker", logging.WARNING)  # noqa: LOG001 - not the global one
         self.log.parent = logging.getLogger("rq")
 
     def enter(self) -> None:
