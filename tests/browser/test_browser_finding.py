@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from actors.errors import ProcessError
-from wahook.browser.finding import BrowserKind, find_browser, find_chromedriver, kind_of
+from wahook.browser.finding import BrowserKind, find_browser, find_chromedriver, kind_of, unwrapped
 
 
 def program(folder: Path, name: str) -> Path:
@@ -70,3 +70,18 @@ def test_the_kind_is_told_by_name_through_links(tmp_path: Path):
     link.symlink_to(program(tmp_path, "chrome-headless-shell"))
     assert kind_of(link) is BrowserKind.HEADLESS_SHELL
     assert kind_of(program(tmp_path, "chromium")) is BrowserKind.CHROMIUM
+
+
+def test_a_shell_that_would_stand_between_us_and_the_browser_is_passed_by(tmp_path: Path):
+    real = program(tmp_path / "lib", "chromium-headless-shell")
+    wrapper = program(tmp_path / "bin", "chromium-headless-shell")
+    wrapper.write_text(f'#!/bin/sh -e\n# a comment\n{real} "$@"\n')
+    found = find_browser(which=nothing, folders=[wrapper.parent], nix_store=tmp_path / "none")
+    assert (found.path, found.kind) == (real, BrowserKind.HEADLESS_SHELL)
+
+
+@pytest.mark.parametrize("script", ['exec {} "$@"', '{} --flag "$@"', 'X=1\n{} "$@"', '{}.gone "$@"', ""])
+def test_any_other_script_is_left_to_do_its_work(tmp_path: Path, script: str):
+    wrapper = program(tmp_path / "bin", "chromium")
+    wrapper.write_text("#!/bin/sh\n" + script.format(program(tmp_path / "lib", "chromium")))
+    assert unwrapped(wrapper) == wrapper

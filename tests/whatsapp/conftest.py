@@ -85,6 +85,16 @@ class Phones:
         with urllib.request.urlopen(f"{self.url}/sim/ledger", timeout=10) as answer:  # noqa: S310
             return next((entry for entry in json.load(answer) if entry["id"] == message_id), None)
 
+    def settle(self, number: str, deadline: float = DEADLINE) -> None:
+        """Wait until the number's page is connected; another process's state can only be asked for."""
+        until = time.monotonic() + deadline
+        while time.monotonic() < until:
+            with urllib.request.urlopen(f"{self.url}/sim/phones/{number}", timeout=10) as answer:  # noqa: S310
+                if json.load(answer)["connected"]:
+                    return
+            time.sleep(0.02)
+        raise AssertionError(f"{number} did not connect")
+
     def write(self, to: str, text: str, **more: Any) -> str:
         return str(self.post(to, "messages", **{"from": "491700000003", "text": text, **more})["id"])
 

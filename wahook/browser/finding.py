@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ KNOWN_FOLDERS = (
     Path("/snap/bin"),
 )
 NIX_STORE = Path("/nix/store")
+SCRIPT_BYTES = 4096
 
 
 class BrowserKind(StrEnum):
@@ -56,11 +58,11 @@ def find_browser(
     """
     if configured is not None:
         path = _configured(configured, "CHROMIUM_PATH")
-        return BrowserFinding(path, kind_of(path))
+        return BrowserFinding(unwrapped(path), kind_of(path))
     places = tuple(folders)
     for names in (SHELL_NAMES, CHROMIUM_NAMES):
         for path in _candidates(names, which, places, nix_store):
-            return BrowserFinding(path, kind_of(path))
+            return BrowserFinding(unwrapped(path), kind_of(path))
     raise ProcessError("no Chromium found: install chromium-headless-shell or set CHROMIUM_PATH")
 
 
@@ -84,6 +86,22 @@ def kind_of(path: Path) -> BrowserKind:
     names = {path.name, path.resolve().name}
     shell = any(name in SHELL_NAMES or "headless-shell" in name for name in names)
     return BrowserKind.HEADLESS_SHELL if shell else BrowserKind.CHROMIUM
+
+
+def unwrapped(path: Path) -> Path:
+    """The program that a one-line shell script starts without `exec`, as Debian's for the headless shell.
+
+    Such a shell would stand between us and the browser: the kernel would kill the shell with the service, and
+    the browser would live on.
+    """
+    with path.open("rb") as file:
+        head = file.read(SCRIPT_BYTES)
+    if not head.startswith(b"#!"):
+        return path
+    lines = [line.strip() for line in head.decode(errors="replace").splitlines()[1:]]
+    commands = [line for line in lines if line and not line.startswith("#")]
+    match = re.fullmatch(r'(/[^\s"$]+)\s+"\$@"', commands[0]) if len(commands) == 1 else None
+    return Path(match.group(1)) if match and _runnable(Path(match.group(1))) else path
 
 
 def _configured(configured: Path, variable: str) -> Path:

@@ -27,6 +27,7 @@ from wahook.processes import OwnedProcess, launch, sweep
 log = structlog.get_logger(__name__)
 
 LISTENING = r"DevTools listening on (ws://(127\.0\.0\.1:\d+)/\S+)"
+SHELLS = frozenset({"sh", "dash", "bash"})
 PROBE = "data:text/html,<script>document.write(navigator.userAgent)</script>"
 
 
@@ -75,6 +76,10 @@ class LocalMaker:
         except BaseException:
             process.kill_group()
             raise
+        if Path(f"/proc/{process.pid}/exe").resolve().name in SHELLS:
+            log.warning(
+                "browser.behind_a_shell", consequence="it outlives a killed service until the next start"
+            )
         log.info("browser.launched", name=name, pid=process.pid, kind=self.finding.kind)
         return LaunchedBrowser(process, match.group(1), match.group(2))
 
