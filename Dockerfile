@@ -20,7 +20,7 @@ SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 WORKDIR /opt/wahook
 COPY config/install/system config/install/system
 RUN config/install/system runtime && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
-RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin wahook \
+RUN useradd --uid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin wahook \
     && install -d -m 0700 -o wahook -g wahook /data
 COPY LICENSE ./
 COPY config/healthcheck.py config/wahook.toml config/
