@@ -4,6 +4,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -204,7 +205,7 @@ def test_a_database_that_somebody_else_locks_says_so_in_time_and_works_later(sql
 
 def test_a_postgresql_lock_is_waited_for_only_as_long_as_allowed(server: postgres.Server):
     url = server.create("locked")
-    with open_journal(url, deadline=0.3) as journal, open_journal(url) as other:
+    with open_journal(url) as other, open_journal(url, deadline=0.3) as journal:
         with other.engines.write.begin() as connection:
             connection.exec_driver_sql("LOCK TABLE accounts")
             with pytest.raises(JournalError, match="another connection held a lock"):
@@ -224,6 +225,20 @@ def test_lost_postgresql_connections_are_replaced(server: postgres.Server):
         journal.writer.write([AcceptMessage(message(), None)])
         assert len(journal.reader.undone()) == 1
         empty(journal)
+
+
+def test_no_failure_shows_what_was_to_be_written(sqlite_url: str):
+    with open_journal(sqlite_url, deadline=0.05) as journal, open_journal(sqlite_url) as other:
+        other.writer.write([SaveAccount(account())])
+        secret = message(body="private words", to="491777777777")
+        with other.engines.write.begin() as connection:
+            connection.exec_driver_sql("DROP TABLE messages_out")
+        with pytest.raises(JournalError) as failed:
+            journal.writer.write([AcceptMessage(secret, None)])
+    told = "".join(traceback.format_exception(failed.value))
+    assert "INSERT" in told  # the statement helps; its values are nobody's business
+    assert "private words" not in told
+    assert "491777777777" not in told
 
 
 def test_a_full_disk_is_named_as_such(sqlite_url: str):

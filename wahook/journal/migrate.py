@@ -27,6 +27,9 @@ def bring_up_to_date(engine: sa.Engine) -> None:
             return
         if connection.dialect.name == "postgresql":  # SQLite: the transaction has the lock already
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+            connection.exec_driver_sql(
+                "SET LOCAL statement_timeout=0"
+            )  # rewriting a large table takes its time
         _upgrade(connection)
 
 
