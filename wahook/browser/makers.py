@@ -76,10 +76,8 @@ class LocalMaker:
         except BaseException:
             process.kill_group()
             raise
-        if Path(f"/proc/{process.pid}/exe").resolve().name in SHELLS:
-            log.warning(
-                "browser.behind_a_shell", consequence="it outlives a killed service until the next start"
-            )
+        if await asyncio.to_thread(program_name, process.pid) in SHELLS:
+            log.warning("browser.behind_a_shell", consequence="it outlives a killed service")
         log.info("browser.launched", name=name, pid=process.pid, kind=self.finding.kind)
         return LaunchedBrowser(process, match.group(1), match.group(2))
 
@@ -122,6 +120,14 @@ class LocalMaker:
         if self._sandbox is None:
             self._sandbox = sandbox_available()
         return self._sandbox
+
+
+def program_name(pid: int) -> str:
+    """What a process runs; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/exe").readlink().name
+    except OSError:
+        return ""
 
 
 def sandbox_available() -> bool:

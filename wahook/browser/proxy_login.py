@@ -14,8 +14,9 @@ from wahook.browser.proxy import Proxy
 log = structlog.get_logger(__name__)
 
 DEADLINE = 5.0
-# A pattern that no request has: the challenge is heard all the same, and no request is paused for it.
-NOTHING = [{"urlPattern": "https://no.request.invalid/"}]
+# A challenge is heard only for requests that are paused. Documents come first, and the login that one gave is
+# used for all that follows, WebSockets too; so the others need not be paused.
+DOCUMENTS = [{"urlPattern": "*", "resourceType": "Document"}]
 
 
 class ProxyLogin:
@@ -29,7 +30,7 @@ class ProxyLogin:
 
     async def enable(self, deadline: float) -> None:
         await self._page.call(
-            "Fetch.enable", {"handleAuthRequests": True, "patterns": NOTHING}, deadline=deadline
+            "Fetch.enable", {"handleAuthRequests": True, "patterns": DOCUMENTS}, deadline=deadline
         )
 
     def take(self, method: str, params: Json) -> None:
