@@ -47,6 +47,7 @@ class _Run:
     stopping: asyncio.Event | None = None
     events: Outlet[Callable[[], Packet]] | None = None
     transitions: Outlet[Callable[[], Packet]] | None = None
+    hub: Hub | None = None
     pulse: float = field(default_factory=time.monotonic)
     thread: threading.Thread | None = None
 
@@ -62,6 +63,12 @@ class EdgeServer:
         self._host = host
         self._port = port
         self._run: _Run | None = None
+
+    @property
+    def address(self) -> EdgeAddress | None:
+        """Where it listens; None while it is down."""
+        run = self._run
+        return None if run is None else EdgeAddress(*run.listener.getsockname()[:2])
 
     def start(self, on_death: Callable[[BaseException], None] = lambda _: None) -> EdgeAddress:
         """Listen and answer. Returns once it does; ProcessError when it cannot, saying why.
@@ -134,7 +141,8 @@ class EdgeServer:
     async def _serve(self, run: _Run) -> None:
         run.loop, run.stopping = asyncio.get_running_loop(), asyncio.Event()
         run.events, run.transitions = Outlet(EVENTS_WAITING), Outlet(TRANSITIONS_WAITING)
-        app, hub = create_app(self._parts)
+        app, run.hub = create_app(self._parts)
+        hub = run.hub
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=ANSWER_SECONDS, logger=_quiet)
         await runner.setup()
         unsubscribe = self._parts.operations.subscribe(_into(run.transitions))
