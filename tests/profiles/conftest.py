@@ -84,7 +84,7 @@ async def phones(simulator: Simulator) -> AsyncIterator[Phones]:
 
 @contextlib.asynccontextmanager
 async def browsing(profile: Path, url: str, *arguments: str) -> AsyncIterator[tuple[DevTools, Tab]]:
-    """A lean Chromium on this profile with one tab; killed at the end, closed before that if `Browser.close` was."""
+    """A lean Chromium on this profile with one tab; killed at the end if it has not ended by then."""
     process = BrowserProcess(profile, *LEAN, *arguments)
     try:
         async with connected(process.endpoint) as devtools:

@@ -1,6 +1,7 @@
-"""Real servers for the stores: SeaweedFS speaking S3, @supabase/lite speaking Supabase Storage. Loopback only."""
+"""Real servers for the stores, on loopback: SeaweedFS for S3, @supabase/lite for Supabase Storage."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -36,7 +37,7 @@ def weed() -> str | None:
 
 @contextlib.contextmanager
 def running(command: list[str], url: str, folder: Path, **environment: str) -> Iterator[None]:
-    """The server's process group from its first answer, whatever it says, to its end; its log lies in the folder."""
+    """A server in a process group of its own, from its first answer to its end; its log is in the folder."""
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             command,
@@ -62,7 +63,7 @@ def _await_answer(process: "subprocess.Popen[bytes]", url: str, folder: Path) ->
         if process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(url, timeout=5):
+            with urllib.request.urlopen(url, timeout=5):  # noqa: S310 # our own
                 return
         except urllib.error.HTTPError:
             return
@@ -122,10 +123,9 @@ def s3_server(folder: Path, bucket: str) -> Iterator[str]:
     binary = weed()
     assert binary
     s3, master, master_grpc, volume, volume_grpc, filer, filer_grpc, s3_grpc = free_ports(8)
-    (folder / "s3.json").write_text(
-        f'{{"identities": [{{"name": "a", "credentials": [{{"accessKey": "{KEY_ID}", "secretKey": "{SECRET}"}}],'
-        '"actions": ["Admin", "Read", "Write", "List"]}]}'
-    )
+    credentials = [{"accessKey": KEY_ID, "secretKey": SECRET}]
+    identity = {"name": "a", "credentials": credentials, "actions": ["Admin", "Read", "Write", "List"]}
+    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
     ports = {
         "master.port": master,
         "master.port.grpc": master_grpc,

@@ -1,12 +1,14 @@
 """A LevelDB database is copied as of one moment, whatever its owner does meanwhile."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from wahook.profiles import ProfileChanging, leveldb
-from wahook.profiles.leveldb import DatabaseDamaged, check, copy, read_manifest, records
+from wahook.profiles.blobs import Blobs
+from wahook.profiles.leveldb import ATTEMPTS, DatabaseDamaged, check, copy, read_manifest, records
 
 from .conftest import made_database, record
 
@@ -18,6 +20,14 @@ MOVED_LOG = b"\x02\x06\x09\x00" + NEW_TABLE
 def source(tmp_path: Path) -> Path:
     """A database with nothing in tables yet."""
     return made_database(tmp_path / "source")
+
+
+class Meanwhile:
+    """Does something between the MANIFEST and the logs."""
+
+    def __init__(self, act: Callable[[], None], *, fits: bool = True) -> None:
+        self.before = act
+        self.after = lambda: fits
 
 
 def append(path: Path, data: bytes) -> None:
@@ -84,7 +94,7 @@ def test_a_log_that_became_a_table_during_the_copy_leads_to_a_new_attempt(source
         if len(attempts) == 1:
             flush_to_table(source)
 
-    copy(source, tmp_path / "copy", between=between)
+    copy(source, tmp_path / "copy", beside=Meanwhile(between))
     assert len(attempts) == 2
     assert check(tmp_path / "copy").tables == {5: 10}
     assert (tmp_path / "copy/000006.log").read_bytes() == record(b"third")
@@ -100,7 +110,7 @@ def test_a_table_deleted_during_the_copy_leads_to_a_new_attempt(source: Path, tm
             append(source / "MANIFEST-000001", record(b"\x06\x00\x05"))
             (source / "000005.ldb").unlink()
 
-    copy(source, tmp_path / "copy", between=between)
+    copy(source, tmp_path / "copy", beside=Meanwhile(between))
     assert check(tmp_path / "copy").tables == {}
 
 
@@ -111,7 +121,7 @@ def test_what_is_written_to_the_log_during_the_copy_costs_no_attempt(source: Pat
         attempts.append(1)
         append(source / "000003.log", record(b"third"))
 
-    copy(source, tmp_path / "copy", between=between)
+    copy(source, tmp_path / "copy", beside=Meanwhile(between))
     assert len(attempts) == 1
 
 
@@ -120,7 +130,7 @@ def test_a_database_that_never_stands_still_is_given_up_without_a_trace(source: 
         append(source / "MANIFEST-000001", record(b"\x03\x07"))
 
     with pytest.raises(ProfileChanging):
-        copy(source, tmp_path / "copy", between=between)
+        copy(source, tmp_path / "copy", beside=Meanwhile(between))
     assert not (tmp_path / "copy").exists()
 
 
@@ -156,3 +166,63 @@ def test_a_disk_without_hard_links_gets_copies(source: Path, tmp_path: Path, mon
     copy(source, tmp_path / "copy")
     assert not (tmp_path / "copy/000005.ldb").samefile(source / "000005.ldb")
     assert check(tmp_path / "copy").tables == {5: 10}
+
+
+def test_files_beside_the_database_that_do_not_fit_lead_to_new_attempts(source: Path, tmp_path: Path):
+    attempts: list[int] = []
+    with pytest.raises(ProfileChanging):
+        copy(source, tmp_path / "copy", beside=Meanwhile(lambda: attempts.append(1), fits=False))
+    assert len(attempts) == ATTEMPTS
+
+
+@pytest.fixture
+def blob(tmp_path: Path) -> Callable[[int], Path]:
+    """Make the file of one large value of database 1."""
+
+    def make(number: int) -> Path:
+        path = tmp_path / f"source.blob/1/00/{number:x}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes((number,)))
+        return path
+
+    return make
+
+
+def taken(tmp_path: Path) -> set[int]:
+    return {int(path.name, 16) for path in (tmp_path / "copy.blob").rglob("*") if path.is_file()}
+
+
+def test_large_values_that_were_there_before_or_after_are_both_taken(
+    blob: Callable[[int], Path], tmp_path: Path
+):
+    old = blob(10)
+    blobs = Blobs(tmp_path / "source.blob", tmp_path / "copy.blob")
+    old.unlink()
+    blobs.before()
+    blob(11)
+    blob(12)
+    assert blobs.after()
+    assert taken(tmp_path) == {10, 11, 12}
+
+
+def test_a_large_value_that_may_have_come_and_gone_unseen_does_not_fit(
+    blob: Callable[[int], Path], tmp_path: Path
+):
+    blob(10)
+    blobs = Blobs(tmp_path / "source.blob", tmp_path / "copy.blob")
+    blobs.before()
+    blob(11).unlink()
+    blob(12)
+    assert not blobs.after()
+    blobs.before()
+    blob(13)
+    assert blobs.after(), "the gap is older than this attempt"
+
+
+def test_a_database_whose_first_large_values_come_meanwhile_fits(blob: Callable[[int], Path], tmp_path: Path):
+    blobs = Blobs(tmp_path / "source.blob", tmp_path / "copy.blob")
+    blobs.before()
+    blob(10)
+    blob(11)
+    assert blobs.after()
+    assert taken(tmp_path) == {10, 11}

@@ -231,7 +231,7 @@ def test_a_store_that_hangs_is_given_up_and_does_not_eat_threads():
     stuck = Stuck()
     bounded = Bounded(stuck, 0.05, most_hanging=2)
     for _ in range(5):
-        with pytest.raises(StoreFailed, match="did not answer|hangs"):
+        with pytest.raises(StoreFailed, match=r"did not answer|hangs"):
             bounded.list("a")
     assert stuck.calls == 2
     stuck.let_go.set()

@@ -15,9 +15,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from wahook.profiles.errors import ProfileChanging, ProfileFault
 
@@ -168,16 +169,35 @@ def check(folder: Path) -> Manifest:
     return manifest
 
 
-def copy(source: Path, target: Path, *, between: Callable[[], None] = lambda: None) -> None:
+class Beside(Protocol):
+    """Files that belong to a database, taken around the moment that its copy stands for."""
+
+    def before(self) -> None: ...
+
+    def after(self) -> bool:
+        """False if they may not fit to that moment: the copy is tried again."""
+        ...
+
+
+class Nothing:
+    """No files beside the database."""
+
+    def before(self) -> None:
+        """Nothing to take."""
+
+    def after(self) -> bool:
+        return True
+
+
+def copy(source: Path, target: Path, *, beside: Beside | None = None) -> None:
     """Copy a database that may be in use into a folder that is not there; tables by hard link if possible.
 
     ProfileChanging if it was rearranged during each attempt; DatabaseDamaged if it is no database.
-    `between` is called between the MANIFEST and the rest, for tests of exactly that moment.
     """
     for _ in range(ATTEMPTS):
         target.mkdir(mode=0o700)
         try:
-            _copy_once(source, target, between)
+            _copy_once(source, target, beside or Nothing())
             check(target)
         except (_Changed, FileNotFoundError):
             shutil.rmtree(target)
@@ -186,22 +206,27 @@ def copy(source: Path, target: Path, *, between: Callable[[], None] = lambda: No
     raise ProfileChanging(f"{source.name} kept changing over {ATTEMPTS} attempts")
 
 
-def _copy_once(source: Path, target: Path, between: Callable[[], None]) -> None:
+def _copy_once(source: Path, target: Path, beside: Beside) -> None:
     name, data = _read(source)
     manifest = _played(name, data)
-    between()
     for number in manifest.tables:
         table = _table(source, number)
         if table is None:
             raise _Changed
         link_or_copy(table, target / table.name)
+    beside.before()
+    _copy_logs(source, target, manifest)
+    fits = beside.after()
+    _write_whole_records(target / name, data)
+    (target / "CURRENT").write_bytes(f"{name}\n".encode())
+    if not fits or _read(source) != (name, data):
+        raise _Changed
+
+
+def _copy_logs(source: Path, target: Path, manifest: Manifest) -> None:
     for number in sorted(_logs(source), reverse=True):  # newest first: see the module's text
         if number >= manifest.log or number == manifest.previous_log:
             _write_whole_records(target / _log_name(number), (source / _log_name(number)).read_bytes())
-    _write_whole_records(target / name, data)
-    (target / "CURRENT").write_bytes(f"{name}\n".encode())
-    if _read(source) != (name, data):
-        raise _Changed
 
 
 def _logs(folder: Path) -> list[int]:

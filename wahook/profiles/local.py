@@ -93,15 +93,19 @@ class Profiles:
     def remove(self, session_id: str, lock: locks.ProfileLock | None = None) -> bool:
         """Remove the profile for good, whatever is open or read-only in it; was there one.
 
+        Not under a browser: one that lives on makes its folders anew.
+
         Once this returns the session has no profile, even if the disk refuses to give some file up: that is
         logged, lies in the trash, and is tried again at the next start.
         """
         with self._held(session_id, lock, "remove"):
-            path = self.path(session_id)
-            if not path.is_dir():
-                return False
-            self._discard(path)
-            return True
+            path, was_there = self.path(session_id), False
+            for _ in range(_PASSES):  # a browser that is just dying may make its folders anew
+                if not path.is_dir():
+                    break
+                was_there = True
+                self._discard(path)
+            return was_there
 
     def set_aside(
         self, session_id: str, lock: locks.ProfileLock | None = None, *, now: datetime | None = None

@@ -16,6 +16,7 @@ from pathlib import Path
 import structlog
 
 from wahook.profiles import leveldb, trimming
+from wahook.profiles.blobs import Blobs
 from wahook.profiles.errors import ProfileFault
 
 log = structlog.get_logger(__name__)
@@ -32,13 +33,12 @@ def take(profile: Path, target: Path) -> None:
 
     NothingToSave, ProfileChanging, `leveldb.DatabaseDamaged`.
     """
-    _take_blobs(profile, target)
     databases = _found(profile, trimming.DATABASES)
     if not databases:
         raise NothingToSave("the profile has no database yet")
     for database in databases:
-        leveldb.copy(database, _made(target / database.relative_to(profile)))
-    _take_blobs(profile, target)
+        copy = _made(target / database.relative_to(profile))
+        leveldb.copy(database, copy, beside=Blobs(database.with_suffix(".blob"), copy.with_suffix(".blob")))
     for file in _found(profile, trimming.FILES):
         with contextlib.suppress(FileNotFoundError):
             shutil.copyfile(file, _made(target / file.relative_to(profile)), follow_symlinks=False)
@@ -76,15 +76,6 @@ def _found(profile: Path, patterns: tuple[str, ...]) -> list[Path]:
 def _made(path: Path) -> Path:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
-
-
-def _take_blobs(profile: Path, target: Path) -> None:
-    for folder in _found(profile, trimming.BLOBS):
-        for file in folder.rglob("*"):
-            place = target / file.relative_to(profile)
-            with contextlib.suppress(FileNotFoundError):  # deleted meanwhile: nobody names it any more
-                if file.is_file() and not file.is_symlink() and not place.exists():
-                    leveldb.link_or_copy(file, _made(place))
 
 
 def _take_cookies(source: Path, target: Path) -> None:
