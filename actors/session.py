@@ -58,7 +58,7 @@ from actors.session_state import (
     Suspected,
     Tell,
 )
-from supervision import Actor, Context, Exit, ExitKind, Timer
+from supervision import Actor, Context, Exit, ExitKind, Reply, Timer
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +73,11 @@ class _LaunchGranted:
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
+    future: Future[None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
     future: Future[None]
 
 
@@ -104,6 +109,7 @@ class SessionActor(Actor):
         self._sends = Sends(parts.client, parts.call_deadline, self._tell_self)
         self._timer: Timer | None = None
         self._login_void = False
+        self._leaving: Reply | None = None
         self._inbox = Inbox(self._record, session_view.seconds(parts.account.created_at), 0)
         self._view = session_view.first(parts.account, parts.board.get(self._id), parts.calendar())
         self._state = State(
@@ -221,6 +227,8 @@ class SessionActor(Actor):
         match message:
             case _Opened(future=future):
                 self._opened(future)
+            case _Left(future=future):
+                self._left(future)
             case Looked():
                 self._sends.looked(message)
             case Sent():
@@ -315,6 +323,8 @@ class SessionActor(Actor):
     def _end(self, reason: str, *, discard: bool) -> None:
         self._view = replace(self._view, last_error=None if reason == "logout" else reason)
         self._login_void = discard
+        if self._leaving is not None:
+            self._leaving.set(None)
         self._save(AccountChanges(desired=False, last_error=self._view.last_error))
         self.context.stop(reason)
 
@@ -402,4 +412,14 @@ class SessionActor(Actor):
         if not self._ready:
             raise SessionNotReady(f"only a ready session can log out, this is {self._state.status}")
         self._step(LogoutAsked())
-        self._pass_on(self._parts.client.logout(self._parts.call_deadline))
+        self._leaving = self.context.defer_reply()
+        leaving = self._parts.client.logout(self._parts.call_deadline)
+        leaving.add_done_callback(lambda future: self._tell_self(_Left(future)))
+
+    def _left(self, future: Future[None]) -> None:
+        """The page answered; as often as not its own word of the logout was quicker."""
+        if error := future.exception():
+            if self._leaving is not None:
+                self._leaving.fail(error)
+        else:
+            self._end("logout", discard=True)

@@ -59,7 +59,7 @@ def lane_path(session_id: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RootParts:
-    """What the static part is made of. `redis` None: somebody else runs it; `chromedriver` None: there is none."""
+    """The static part's. `redis` None: somebody else runs it; `chromedriver` None: there is none."""
 
     redis: ManagedProcess | None
     chromedriver: ManagedProcess | None

@@ -11,7 +11,7 @@ import typer
 
 from actors.errors import WahookError
 from supervision import SupervisionError, install_stack_dump
-from wahook import logs
+from wahook import logs, operator_cli
 from wahook.edge.keys import KeyFileError
 from wahook.settings import Settings, read_settings
 from wahook.settings_sources import SettingsError
@@ -22,6 +22,7 @@ app = typer.Typer(
     help="Self-hosted WhatsApp Web sessions that heal themselves. Settings come from the environment.",
     pretty_exceptions_enable=False,
 )
+operator_cli.mount(app, read_settings)
 Port = Annotated[int, typer.Option(min=0, max=65535)]
 
 

@@ -30,7 +30,7 @@ class DemoFailed(Exception):
 
 
 class Stage:
-    """Talks to the service as any program would: over REST; and to the phones over the simulator's control."""
+    """Talks to the service over REST, as any program would, and to the phones over their control API."""
 
     def __init__(self, service: Service, simulator_url: str, http: aiohttp.ClientSession) -> None:
         self.service = service

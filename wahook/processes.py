@@ -28,6 +28,8 @@ __all__ = ["OwnedProcess", "launch", "owner_of", "sweep"]
 log = structlog.get_logger(__name__)
 
 TAIL_LINES = 40
+# The kernel's promise begins when setpriv has run: if we died before that, the child must notice by itself.
+IF_WE_LIVE = 'test "$PPID" = "$1" || exit 125; shift; exec "$@"'
 _Waiter: TypeAlias = "tuple[re.Pattern[str], asyncio.Future[re.Match[str]]]"
 
 
@@ -159,9 +161,7 @@ async def launch(
 ) -> OwnedProcess:
     """Start a child on the running loop, which must belong to a thread that lives as long as the service.
 
-    stdin is empty, stdout and stderr are read as one. ProcessError when it cannot be started. The kernel's
-    promise begins when `setpriv` has run, a millisecond after this returns; a service that is killed before
-    that leaves the child to the next sweep.
+    stdin is empty, stdout and stderr are read as one. ProcessError when it cannot be started.
     """
     try:
         popen = subprocess.Popen(  # noqa: ASYNC220 - forked by this very thread: PDEATHSIG follows the thread
@@ -182,6 +182,6 @@ async def launch(
 
 def _die_with_us() -> tuple[str, ...]:
     if setpriv := shutil.which("setpriv"):
-        return (setpriv, "--pdeathsig", "KILL", "--")
+        return (setpriv, "--pdeathsig", "KILL", "--", "/bin/sh", "-c", IF_WE_LIVE, "sh", str(os.getpid()))
     log.warning("process.no_setpriv", consequence="children of a killed service live until its next start")
     return ()

@@ -23,12 +23,16 @@ from actors.messages import (
 )
 from actors.model import Account, NumberStatus, SessionConfig, SessionId, SessionStatus
 from actors.ports import Calendar, Profiles
-from supervision import AdminError, AlreadyPresent, AlreadyStarted, ChildSpec, NotFound, Running, System
+from supervision import AdminError, AlreadyPresent, AlreadyStarted, ChildSpec, NotFound, System
 from wahook.announcer import Announcer
 from wahook.asking import ask_session, write
 from wahook.board import Board
 from wahook.edge.ports import SessionResource
 from wahook.journal.reader import JournalReader
+
+
+DOWN = frozenset({SessionStatus.STOPPED, SessionStatus.ERROR, SessionStatus.RECONNECTING})
+ATTEMPTS = 3  # a session that ends while it is to be started is gone at the second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,9 +128,17 @@ class SessionCommands:
     async def _up(self, account: Account, by: str) -> None:
         session, lane = self._parts.assemble(account)
         await self._start_child(tree.OUTBOX, lane, by)
-        if not await self._start_child(tree.SESSIONS, session, by):
-            with suppress(Running, NotFound):
-                await self._parts.system.retry(tree.session_path(account.session_id), by)
+        for _ in range(ATTEMPTS):
+            if await self._start_child(tree.SESSIONS, session, by) or self._is_up(account.session_id):
+                return
+            # It waits, has failed, or is about to end: all of that is over once it was started anew.
+            with suppress(NotFound):
+                await self._parts.system.restart(f"{tree.SESSIONS}/{account.session_id}", by)
+                return
+
+    def _is_up(self, session_id: str) -> bool:
+        view = self._parts.board.get(session_id)
+        return view is not None and view.status not in DOWN
 
     async def _start_child(self, parent: str, spec: ChildSpec, by: str) -> bool:
         try:

@@ -173,17 +173,29 @@ def test_our_stop_is_told_as_stopped_and_nothing_else(ready):
     assert ready.client.names()[-2:] == ["close", "kill"]
 
 
-def test_our_logout_ends_the_session_and_removes_the_profile(ready):
+@pytest.mark.parametrize("first", ["answer", "word"])
+def test_our_logout_ends_the_session_and_removes_the_profile(ready, first):
     answer = ready.tree.handle("session").ask_async(Logout(), 10)
     ready.tree.settle()
-    ready.answer("logout")
-    assert answer.result(0) is None
     ready.page(StateChanged(OPENING))
-    ready.page(LoggedOut("user_initiated"))
+    if first == "answer":
+        ready.answer("logout")
+    else:
+        ready.page(LoggedOut("user_initiated"))
+    assert answer.result(0) is None
     assert ready.status is SessionStatus.STOPPED
     assert ready.profiles.discarded == [ID]
     assert "disconnected" not in ready.names()
     assert ready.saved()[-1].desired is False
+
+
+def test_a_logout_that_the_page_refuses_is_told_to_the_asker(ready):
+    answer = ready.tree.handle("session").ask_async(Logout(), 10)
+    ready.tree.settle()
+    ready.answer("logout", error=DeadlinePassed("page"))
+    with pytest.raises(DeadlinePassed):
+        answer.result(0)
+    assert ready.status is SessionStatus.READY
 
 
 def test_a_reload_by_the_page_is_healed_without_a_new_browser(ready):
