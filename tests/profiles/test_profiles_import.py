@@ -1,4 +1,4 @@
-"""A login that the unmodified whatsapp-web.js made goes on under the lean browser. `make fidelity` installs it."""
+"""A login that whatsapp-web.js made goes on under the lean browser. `make fidelity` installs it."""
 
 from pathlib import Path
 

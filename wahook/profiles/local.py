@@ -93,10 +93,9 @@ class Profiles:
     def remove(self, session_id: str, lock: locks.ProfileLock | None = None) -> bool:
         """Remove the profile for good, whatever is open or read-only in it; was there one.
 
-        Not under a browser: one that lives on makes its folders anew.
-
-        Once this returns the session has no profile, even if the disk refuses to give some file up: that is
-        logged, lies in the trash, and is tried again at the next start.
+        Not under a living browser: it would make its folders anew. Once this returns the session
+        has no profile, even if the disk refuses to give some file up: that is logged, lies in the
+        trash, and is tried again at the next start.
         """
         with self._held(session_id, lock, "remove"):
             path, was_there = self.path(session_id), False
