@@ -28,6 +28,7 @@ __all__ = ["OwnedProcess", "launch", "owner_of", "sweep"]
 log = structlog.get_logger(__name__)
 
 TAIL_LINES = 40
+PF_EXITING = 0x4  # linux/sched.h
 # The kernel's promise begins when setpriv has run: if we died before that, the child must notice by itself.
 IF_WE_LIVE = 'test "$PPID" = "$1" || exit 125; shift; exec "$@"'
 _Waiter: TypeAlias = "tuple[re.Pattern[str], asyncio.Future[re.Match[str]]]"
@@ -63,7 +64,7 @@ class _Output(asyncio.Protocol):
 class OwnedProcess:
     """A child of ours, made by `launch`.
 
-    It lives on the loop; only `pid`, `pgid`, `alive` and `kill_group` are for any thread.
+    It lives on the loop; only `pid`, `pgid`, `alive`, `dying` and `kill_group` are for any thread.
     """
 
     def __init__(self, popen: subprocess.Popen[bytes], name: str) -> None:
@@ -86,6 +87,18 @@ class OwnedProcess:
     @property
     def alive(self) -> bool:
         return not self._collected
+
+    @property
+    def dying(self) -> bool:
+        """Has its end begun: a killed process lets go of its sockets some time before it can be collected."""
+        if self._collected:
+            return True
+        try:
+            status = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return True
+        state, *_, flags = status.rpartition(")")[2].split()[:7]
+        return state in "ZX" or bool(int(flags) & PF_EXITING)
 
     @property
     def tail(self) -> str:

@@ -84,6 +84,14 @@ def test_an_exit_code_is_noticed_and_no_zombie_stays(loop: LoopThread, owner: st
     assert not Path(f"/proc/{process.pid}").exists()
 
 
+def test_an_end_that_has_begun_shows(loop: LoopThread, owner: str):
+    process = start(loop, owner, "sleep", "300")
+    assert not process.dying
+    process.kill_group()
+    assert gone(process.pid)
+    assert process.dying
+
+
 def test_terminate_is_gentle_first_and_kills_after_its_deadline(loop: LoopThread, owner: str):
     gentle = start(loop, owner, "sh", "-c", "trap 'exit 3' TERM; echo on; while :; do sleep 0.01; done")
     said(loop, gentle, "(on)")

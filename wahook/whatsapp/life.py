@@ -210,6 +210,9 @@ class PageLife:
     async def _mend(self) -> None:
         """The socket closed. Mostly the browser died; if it lives, connect again and hear what was missed."""
         process = self._running.process
+        if process.dying:
+            self._lose("killed" if self._killed else "browser_exited")
+            return
         await asyncio.wait({process.exited}, timeout=EXIT_GRACE)
         if not process.alive or self._page is None or self._loss is not None:
             return
