@@ -215,16 +215,18 @@ def test_a_lane_stopped_in_the_middle_of_a_hanging_send_keeps_its_deadline_and_t
     house.phone().answers.append(LOST_ACK)
     row = house.send("hangs")
     house.phone().wait(lambda: len(house.phone().asked) == 1)
+    other = house.send("waits")
+    eventually(lambda: queues_of(house).look().queued == 1)
     lane = house.lanes[name]
     began = time.monotonic()
     lane.stop(1.0)
     assert time.monotonic() - began < 1.5
     assert house.row(row).status is MessageStatus.SENDING
-    assert queues_of(house).queues[Priority.DEFAULT].job_ids == [row.message_id]
+    assert queues_of(house).queues[Priority.DEFAULT].job_ids == [row.message_id, other.message_id]
     house.system.restart(f"outbox/{name}", by="test").result(DEADLINE)
-    eventually(lambda: ended(house, row))
-    assert house.phone().counts() == {row.wa_message_id: 1}
-    assert house.phone().asked[1].may_be_on_wire
+    eventually(lambda: ended(house, row) and ended(house, other))
+    assert house.phone().counts() == {row.wa_message_id: 1, other.wa_message_id: 1}
+    assert [request.may_be_on_wire for request in house.phone().asked] == [False, True, False]
 
 
 def test_rqs_own_tools_show_the_truth(make_house: MakeHouse, capsys: pytest.CaptureFixture[str]) -> None:

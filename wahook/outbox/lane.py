@@ -145,9 +145,8 @@ class RqLane:
         try:
             with delivering(self._deliver):
                 self._work()
-        except BaseException as error:  # told to its owner, who crashes and is restarted
-            # No traceback here: the owner's crash has it, in the supervisor's log.
-            log.error("outbox.lane_died", session=self.session_id, error=type(error).__name__)
+        except BaseException as error:  # noqa: BLE001 - told to its owner, whose crash has the traceback
+            log.warning("outbox.lane_died", session=self.session_id, error=type(error).__name__)
             self._tell().died(error)
 
     def _work(self) -> None:
@@ -169,11 +168,9 @@ class RqLane:
                 wait = min(1.0, 2 * wait)
 
     def _enter(self) -> None:
-        """Take up the queues: what an earlier life, or our own before Redis went, had taken, comes first."""
+        """Show up in Redis. What may be missing there is asked for before anything is taken."""
         self._worker.enter()
         self._queues.mark()
-        begun = self._queues.recover()
-        self._first = next(iter(begun), self._first)
         self._gap = object()
         self._gap_told_at = float("-inf")
         self._beat_at = self._clock.monotonic()
@@ -203,12 +200,12 @@ class RqLane:
         """Why the next message may not be taken; None: take it."""
         if not depths.marked:
             raise QueuesLost
+        if depths.taken:  # by an earlier life, or by a pop whose answer was lost
+            self._first = next(iter(self._queues.recover()), self._first)
+            return _Obstacle(None, 0.0)  # look again: there is more now
         if self._filled is not self._gap:
             self._tell_gap()
             return _Obstacle("rebuilding from the journal")
-        if depths.taken:  # a pop whose answer was lost, carried out by a Redis that had only been slow
-            self._first = next(iter(self._queues.recover()), self._first)
-            return _Obstacle(None, 0.0)  # look again: there is more now
         soon = self._until_due(depths)
         if soon <= 0 and self._queues.move_due():
             return _Obstacle(None, 0.0)
