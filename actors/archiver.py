@@ -31,7 +31,7 @@ class _Tick:
 class Archiver(Actor):
     """Put it before the sessions in its supervisor: then it ends after them and saves what they leave.
 
-    After a crash it knows no session until each says ProfileReady again; what is stored stays.
+    The archive is made once and outlives incarnations, so a crash forgets no session.
     """
 
     def __init__(self, context: Context, archive: ProfileArchive) -> None:

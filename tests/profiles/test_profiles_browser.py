@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from tests.simulator.conftest import MINE, PLAIN_READY, Phones, scan
 from wahook.profiles import Keeper, ProfileKey, Profiles, RemoteProfiles, import_profile
@@ -12,7 +14,7 @@ from wahook.profiles.local import BUDGET
 from wahook.profiles.stores import DirectoryStore
 from wahook.simulator import Simulator
 
-from .conftest import SESSION, browsing, is_logged_in, log_in, quit_gently
+from .conftest import LOGGED_IN, SESSION, browsing, is_logged_in, log_in, quit_gently
 
 pytestmark = pytest.mark.browser
 ROUNDS = 30
@@ -81,12 +83,19 @@ async def test_a_login_made_here_is_restored_on_a_node_without_the_profile(
     simulator: Simulator,
     phones: Phones,
 ):
-    await log_in(profiles.make(SESSION), simulator, phones, MINE)
+    async with browsing(profiles.make(SESSION), simulator.url) as (devtools, tab):
+        await scan(tab, phones, MINE)
+        await tab.until(PLAIN_READY)
+        await tab.run("document.cookie = 'wa_lang=eo; max-age=1000000'")
+        await quit_gently(devtools)
     saved = remote.save(SESSION)
     assert saved.size < 200_000
     there, theirs = other_node(tmp_path, key)
     assert theirs.restore(SESSION) is not None
-    assert await is_logged_in(there.path(SESSION), simulator.url)
+    async with browsing(there.path(SESSION), simulator.url) as (_, tab):
+        assert await tab.until(LOGGED_IN) == "in"
+        assert await tab.run("document.cookie") == "wa_lang=eo"
+        assert await tab.run("localStorage.getItem('last-wid-md') !== null")
 
 
 async def test_every_archive_taken_while_the_page_writes_without_pause_restores_whole_and_logged_in(
@@ -179,3 +188,31 @@ async def test_what_is_closed_gently_is_saved_once_and_not_again_without_a_chang
         await quit_gently(devtools)
     assert keeper.save(SESSION, 310).changed
     assert not keeper.save(SESSION, 610).changed
+
+
+PAGE = """<script>
+navigator.serviceWorker.register('/worker.js');
+navigator.serviceWorker.ready
+  .then(() => caches.open("v1")).then((cache) => cache.add("/")).then(() => { window.done = 1; });
+</script>"""
+
+
+async def test_a_page_whose_service_worker_was_trimmed_registers_it_anew(profiles: Profiles):
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(text=PAGE, content_type="text/html")
+
+    async def worker(_: web.Request) -> web.Response:
+        text = "self.addEventListener('fetch', () => {});"
+        return web.Response(text=text, content_type="text/javascript")
+
+    app = web.Application()
+    app.add_routes([web.get("/", page), web.get("/worker.js", worker)])
+    async with TestServer(app) as server:
+        url, path = str(server.make_url("/")), profiles.make(SESSION)
+        for _ in range(2):
+            async with browsing(path, url) as (devtools, tab):
+                assert await tab.until("window.done")
+                await quit_gently(devtools)
+            assert (path / "Default/Service Worker").exists()
+            profiles.trim(SESSION)
+            assert not (path / "Default/Service Worker").exists()

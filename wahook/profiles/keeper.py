@@ -118,11 +118,14 @@ class Keeper:
             return False
         with contextlib.ExitStack() as stack:
             held = lock or stack.enter_context(self._profiles.lock(session_id, "restore"))
-            if self._profiles.exists(session_id):
-                if self._profiles.may_have_login(session_id):
-                    return False
-                self._profiles.remove(session_id, held)  # an empty folder that a first start left
-            return self._remote.restore(session_id, held) is not None
+            try:
+                if self._profiles.exists(session_id):
+                    if self._profiles.may_have_login(session_id):
+                        return False
+                    self._profiles.remove(session_id, held)  # an empty folder that a first start left
+                return self._remote.restore(session_id, held) is not None
+            except OSError as error:
+                raise ProfileFault(f"the profile cannot be restored: {error.strerror}") from error
 
     def _note(self, session_id: str, watched: Watched) -> None:
         if session_id in self._watched:
