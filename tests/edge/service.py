@@ -54,7 +54,9 @@ class Sessions:
         if self.broken is not None:
             raise self.broken
         view = self.views.get(session_id)
-        return SessionResource(self.accounts[session_id], view, view.status if view else SessionStatus.STOPPED)
+        return SessionResource(
+            self.accounts[session_id], view, view.status if view else SessionStatus.STOPPED
+        )
 
     def owner(self, session_id: str) -> str | None:
         account = self.accounts.get(session_id)
@@ -136,7 +138,9 @@ class Messages:
             for row in self.rows.values()
             if row.session_id == session_id and (row.to, row.body) == (draft.to, draft.body)
         ]
-        keyed = [row for row in self.rows.values() if row.session_id == session_id and row.idempotency_key == key]
+        keyed = [
+            row for row in self.rows.values() if row.session_id == session_id and row.idempotency_key == key
+        ]
         if key is not None and keyed:
             if keyed[0] not in same:
                 raise RuleBroken("key_reused", "this Idempotency-Key was used for another message")
@@ -188,7 +192,11 @@ class Messages:
             *((row.created_at, row) for row in self.rows.values() if direction is not Direction.IN),
             *((each.received_at, each) for each in self.received if direction is not Direction.OUT),
         ]
-        mine = [row for _, row in sorted(both, key=lambda pair: pair[0], reverse=True) if row.session_id == session_id]
+        mine = [
+            row
+            for _, row in sorted(both, key=lambda pair: pair[0], reverse=True)
+            if row.session_id == session_id
+        ]
         first = int(cursor or 0)
         rest = len(mine) > first + limit
         return MessagePage(mine[first : first + limit], str(first + limit) if rest else None)

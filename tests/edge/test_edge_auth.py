@@ -32,7 +32,9 @@ async def routes() -> list[tuple[str, str]]:
     sessions = Sessions()
     app, _ = create_app(Parts(sessions, Messages(sessions), Operations(), KEY))
     return [
-        (route.method, route.resource.canonical) for route in app.router.routes() if route.resource is not None
+        (route.method, route.resource.canonical)
+        for route in app.router.routes()
+        if route.resource is not None
     ]
 
 
@@ -51,7 +53,9 @@ async def test_every_route_but_the_open_ones_asks_for_the_key(stranger):
                 assert answer.status == 401, (method, path, headers)
                 assert answer.headers["WWW-Authenticate"] == 'Bearer realm="wahook"'
                 if method != "HEAD":
-                    assert (await answer.json(content_type="application/problem+json"))["code"] == "unauthorized"
+                    assert (await answer.json(content_type="application/problem+json"))[
+                        "code"
+                    ] == "unauthorized"
         seen += 1
     assert seen >= 25
 
@@ -60,7 +64,11 @@ async def test_every_route_is_reached_with_the_key_in_either_header(stranger):
     for method, path in await routes():
         if path == SOCKET_IO:
             continue
-        for headers in ({"X-Api-Key": KEY}, {"Authorization": f"Bearer {KEY}"}, {"Authorization": f"bearer {KEY}"}):
+        for headers in (
+            {"X-Api-Key": KEY},
+            {"Authorization": f"Bearer {KEY}"},
+            {"Authorization": f"bearer {KEY}"},
+        ):
             async with stranger.request(method, filled(path), headers=headers) as answer:
                 assert answer.status not in {401, 403, 405, 500}, (method, path)
 
@@ -127,7 +135,10 @@ class TestWithAnAllowedOrigin:
 
     async def test_a_refusal_can_be_read_too(self, stranger):
         async with stranger.get("/api/whatsapp/sessions", headers={"Origin": "https://shop.test"}) as answer:
-            assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (401, "https://shop.test")
+            assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (
+                401,
+                "https://shop.test",
+            )
 
     async def test_pages_of_others_may_not(self, stranger, client):
         headers = {"Origin": "https://evil.test"}

@@ -55,7 +55,9 @@ async def test_every_reference_leads_somewhere_and_every_operation_has_a_name_of
 
 async def test_only_the_open_routes_are_described_as_open(client):
     found = await document(client)
-    unlocked = {path for path, methods in found["paths"].items() for each in methods.values() if "security" in each}
+    unlocked = {
+        path for path, methods in found["paths"].items() for each in methods.values() if "security" in each
+    }
     assert unlocked == {"/api/health", "/livez", "/readyz"}
 
 

@@ -271,7 +271,10 @@ async def test_the_log_has_the_failure_but_no_number_text_key_or_code(client, ru
 
 async def test_what_is_not_http_is_refused_without_words_of_ours(running):
     host, port = running.url.removeprefix("http://").split(":")
-    for raw in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 70_000 + b"\r\n\r\n"):
+    for raw in (
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 70_000 + b"\r\n\r\n",
+    ):
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(raw)
         answer = await asyncio.wait_for(reader.read(), 5)

@@ -126,7 +126,9 @@ class Tree:
 
     def __init__(self, edge: EdgeServer, **options) -> None:
         backoff = BackOff(min=0.01, max=0.05)
-        child = ChildSpec("edge", lambda context: EdgeActor(context, edge, **options), backoff=backoff, shutdown=5)
+        child = ChildSpec(
+            "edge", lambda context: EdgeActor(context, edge, **options), backoff=backoff, shutdown=5
+        )
         self.system = System(SupervisorSpec((child,)))
         self._changed = threading.Condition()
         self.system.subscribe(lambda _: self._notify())
@@ -181,7 +183,9 @@ def test_a_taken_port_is_tried_again_until_it_is_free(parts):
     other = socket.create_server(("127.0.0.1", 0))
     edge = EdgeServer(parts, port=other.getsockname()[1])
     backoff = BackOff(min=0.01, max=0.05, retry_first_start=True)
-    system = System(SupervisorSpec((ChildSpec("edge", lambda context: EdgeActor(context, edge), backoff=backoff),)))
+    system = System(
+        SupervisorSpec((ChildSpec("edge", lambda context: EdgeActor(context, edge), backoff=backoff),))
+    )
     ready = threading.Event()
     system.subscribe(lambda entry: ready.set() if (entry.path, entry.after) == ("edge", "running") else None)
     with system:

@@ -24,7 +24,11 @@ async def test_creating_answers_201_and_creating_again_200(client):
 
 
 async def test_the_configuration_of_a_new_session_arrives_and_hides_the_proxys_password(client, running):
-    config = {"proxy": "socks5://me:secret@proxy.test:1080", "webhooks": ["https://hook.test/x"], "takeOver": True}
+    config = {
+        "proxy": "socks5://me:secret@proxy.test:1080",
+        "webhooks": ["https://hook.test/x"],
+        "takeOver": True,
+    }
     async with client.post(ALL, json={"userId": "1", "accountId": "2", "config": config}) as answer:
         body = await answer.json()
     assert running.sessions.accounts["user_1_wa_2"].config == SessionConfig(
@@ -50,7 +54,10 @@ async def test_all_sessions_are_listed(client, running):
     running.sessions.add("1", "2")
     running.sessions.add("3", "4")
     async with client.get(ALL) as answer:
-        assert [each["sessionId"] for each in (await answer.json())["sessions"]] == ["user_1_wa_2", "user_3_wa_4"]
+        assert [each["sessionId"] for each in (await answer.json())["sessions"]] == [
+            "user_1_wa_2",
+            "user_3_wa_4",
+        ]
 
 
 @pytest.mark.parametrize(

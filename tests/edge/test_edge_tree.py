@@ -42,7 +42,9 @@ async def act(client, verb, path, expect=200, **headers):
         ("image/png", "html", "text/html", "<!doctype html>"),
     ],
 )
-async def test_the_tree_comes_in_the_form_that_is_accepted_or_named(client, accept, form, content_type, piece):
+async def test_the_tree_comes_in_the_form_that_is_accepted_or_named(
+    client, accept, form, content_type, piece
+):
     query = {} if form is None else {"format": form}
     async with client.get(TREE, headers={"Accept": accept}, params=query) as answer:
         assert (answer.status, answer.content_type) == (200, content_type)
@@ -83,7 +85,11 @@ async def test_depth_and_state_leave_out_the_rest(client, running):
         tree = (await answer.json())["tree"]
     assert {each["id"] for each in tree["children"]} == {"steady", "sessions"}
     assert all(not each.get("children") for each in tree["children"])
-    for query in ([("state", "backoff")], [("state", "failed,backoff")], [("state", "failed"), ("state", "backoff")]):
+    for query in (
+        [("state", "backoff")],
+        [("state", "failed,backoff")],
+        [("state", "failed"), ("state", "backoff")],
+    ):
         async with client.get(TREE, params=query) as answer:
             found = await answer.json()
         assert not found["complete"]
@@ -115,7 +121,12 @@ async def test_every_verb_is_carried_out_and_recorded_with_who_said_it(client, r
     assert (await act(client, "retry", path, **{"X-Operator": "cy"}))["state"] == "running"
     async with client.get("/api/supervision/transitions") as answer:
         entries = (await answer.json())["transitions"]
-    assert {entry["by"] for entry in entries if entry["path"] == path} >= {"api:ana", "api:127.0.0.1", "api:bo", "api:cy"}
+    assert {entry["by"] for entry in entries if entry["path"] == path} >= {
+        "api:ana",
+        "api:127.0.0.1",
+        "api:bo",
+        "api:cy",
+    }
     assert [entry["seq"] for entry in entries] == sorted(entry["seq"] for entry in entries)
 
 
