@@ -12,7 +12,7 @@ import structlog
 
 MASK = "…"
 SECRET_NAMES = re.compile(r"(?i)(key|secret|token|password|authorization|qr|qr_code|pairing_code|body|text)$")
-PHONE = re.compile(r"(?<![\w.:-])\+?\d{8,15}(?![\w.:-])|(?<=\d)\d{6,13}(?=@(c\.us|s\.whatsapp\.net|lid))")
+PHONE = re.compile(r"(?<![\w.:-])\+?\d{8,15}(?![\w.:-])|(?<!\d)\d{8,15}(?=@(?:c\.us|s\.whatsapp\.net|lid))")
 
 
 TALKATIVE = ("rq", "selenium", "urllib3", "asyncio", "engineio", "socketio", "pykka", "alembic")

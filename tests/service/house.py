@@ -24,7 +24,11 @@ PATIENCE = 40.0
 
 def settings_for(data: Path, simulator_url: str, **more: Any) -> Settings:
     """Quick where a test would only wait; everything else as it is shipped."""
-    quick = {"reconnect_base_delay": 0.2, "session_rate_limit": "1000/second", "user_rate_limit": "1000/second"}
+    quick = {
+        "reconnect_base_delay": 0.2,
+        "session_rate_limit": "1000/second",
+        "user_rate_limit": "1000/second",
+    }
     return Settings(
         data=data,
         sessions_path=data / "whatsapp-sessions",
@@ -61,7 +65,9 @@ class Client:
         headers = {"X-Api-Key": self.key, "Accept": "application/json", **headers}
         async with self.http.request(method, self.base + path, json=body, headers=headers) as answer:
             text = await answer.text()
-            return answer.status, (await answer.json(content_type=None) if "json" in answer.content_type else text)
+            return answer.status, (
+                await answer.json(content_type=None) if "json" in answer.content_type else text
+            )
 
     async def ok(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         status, found = await self.call(method, path, body, **headers)

@@ -139,7 +139,9 @@ async def test_a_deleted_session_leaves_nothing(house, tmp_path):
 async def test_a_number_that_is_not_on_whatsapp_fails_at_once_with_a_reason(house):
     client = house.client
     session_id = await client.linked()
-    accepted = await client.ok("POST", f"{API}/{session_id}/messages?wait=20", {"to": "99912345678", "text": "hi"})
+    accepted = await client.ok(
+        "POST", f"{API}/{session_id}/messages?wait=20", {"to": "99912345678", "text": "hi"}
+    )
     assert (accepted["status"], accepted["attempts"]) == ("failed", 1)
     assert "not_on_whatsapp" in accepted["error"]
     known = await client.ok("GET", f"{API}/{session_id}/contacts/99912345678")
