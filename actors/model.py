@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
-JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
 
 class SessionStatus(StrEnum):
@@ -100,7 +100,7 @@ class OutgoingMessage:
     created_at: datetime | None = None
     send_at: datetime | None = None
     sent_at: datetime | None = None
-    may_be_on_wire: bool = False  # an attempt has begun at some time; stays true when a retry resets `attempts`
+    may_be_on_wire: bool = False  # an attempt has begun at some time; a retry does not reset it
 
 
 @dataclass(frozen=True, slots=True)

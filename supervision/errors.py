@@ -47,19 +47,19 @@ class AskError(SupervisionError):
     """An ask that got no answer."""
 
 
-class AskTimeout(AskError, TimeoutError):  # noqa: N818
+class AskTimeout(AskError, TimeoutError):
     """No answer in time. The message may still be handled later; its answer is discarded."""
 
 
-class ActorDown(AskError):  # noqa: N818
+class ActorDown(AskError):
     """There is no live incarnation, or it ended before it answered."""
 
 
-class MailboxFull(AskError):  # noqa: N818
+class MailboxFull(AskError):
     """The work lane of the mailbox is at its limit; the message was dropped and counted."""
 
 
-class AskRefused(AskError):  # noqa: N818
+class AskRefused(AskError):
     """A blocking ask on an actor's own thread (tell, with a correlation id), or an ask of a supervisor."""
 
 
@@ -77,13 +77,13 @@ class AdminError(SupervisionError):
         self.path = path
 
 
-class NotFound(AdminError):  # noqa: N818
+class NotFound(AdminError):
     """No child has that path."""
 
     code = "not_found"
 
 
-class AlreadyStarted(AdminError):  # noqa: N818
+class AlreadyStarted(AdminError):
     """A child with that id is running; `handle` is it."""
 
     code = "already_started"
@@ -93,37 +93,37 @@ class AlreadyStarted(AdminError):  # noqa: N818
         self.handle = handle
 
 
-class AlreadyPresent(AdminError):  # noqa: N818
+class AlreadyPresent(AdminError):
     """A child with that id is specified but not running: restart or delete it."""
 
     code = "already_present"
 
 
-class Running(AdminError):  # noqa: N818
+class Running(AdminError):
     """The verb needs a child that is down; this one runs."""
 
     code = "running"
 
 
-class Restarting(AdminError):  # noqa: N818
+class Restarting(AdminError):
     """The verb needs a settled child; this one waits for its restart."""
 
     code = "restarting"
 
 
-class MaxChildren(AdminError):  # noqa: N818
+class MaxChildren(AdminError):
     """The dynamic supervisor is at `max_children`."""
 
     code = "max_children"
 
 
-class NotSupported(AdminError):  # noqa: N818
+class NotSupported(AdminError):
     """This kind of supervisor has no such verb."""
 
     code = "not_supported"
 
 
-class StartFailed(AdminError):  # noqa: N818
+class StartFailed(AdminError):
     """A child did not come up. `exit` says why."""
 
     code = "start_failed"
@@ -133,9 +133,9 @@ class StartFailed(AdminError):  # noqa: N818
         self.exit = exit_
 
 
-class ResourceBusy(SupervisionError):  # noqa: N818
+class ResourceBusy(SupervisionError):
     """`Context.claim` of a resource that another incarnation has not released."""
 
 
-class SystemDown(SupervisionError):  # noqa: N818
+class SystemDown(SupervisionError):
     """The system has not started, is stopping, or has ended."""

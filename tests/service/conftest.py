@@ -16,7 +16,7 @@ def simulator():
 
 @pytest.fixture
 async def open_house(simulator, tmp_path):
-    """A function that starts a service on this test's data folder; all are stopped, and must leave nothing."""
+    """A function that starts a service on this test's data; all are stopped, and must leave nothing."""
     houses = []
     async with aiohttp.ClientSession() as http:
 

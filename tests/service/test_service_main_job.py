@@ -2,6 +2,7 @@ import asyncio
 import os
 import signal
 
+import psutil
 import pytest
 
 from tests.service.house import API, ours, until
@@ -81,7 +82,7 @@ async def test_a_stopped_session_starts_again_without_a_code(house):
     (pid,) = house.pids(session_id)
     stopped = await client.ok("POST", f"{API}/{session_id}/stop")
     assert stopped["status"] == "stopped"
-    assert not os.path.exists(f"/proc/{pid}")
+    assert not psutil.pid_exists(pid)
     house.events.clear()
     await client.ok("POST", f"{API}/{session_id}/start")
     await client.status(session_id, "ready")

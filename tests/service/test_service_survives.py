@@ -74,7 +74,6 @@ async def process(simulator, tmp_path):
 
 
 async def _none_left(data):
-    print(ours(data))
     return ours(data) == []
 
 
