@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -169,10 +170,8 @@ class Messages:
 
     async def outcome(self, message_id: str, seconds: float) -> OutgoingMessage:
         event = self.settled.setdefault(message_id, asyncio.Event())
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(event.wait(), seconds)
-        except TimeoutError:
-            pass
         return self.rows[message_id]
 
     def receive(self, session_id: str, body: str, sender: str = "491700000003") -> Received:

@@ -1,6 +1,5 @@
-"""Who may do what: the key on every route, the few that are open, other origins, and the headers of answers."""
+"""Who may do what: the key on every route, the few that are open, other origins, the headers of answers."""
 
-import os
 import re
 
 import pytest
@@ -167,7 +166,7 @@ def test_a_key_is_made_once_and_only_its_owner_may_read_it(tmp_path):
     assert len(made.text) > 40
     assert find_or_make(None, tmp_path / "data") == ApiKey(made.text, path)
     assert read_existing(None, tmp_path / "data").text == made.text
-    assert sorted(os.listdir(tmp_path / "data")) == ["api-key"]
+    assert [each.name for each in (tmp_path / "data").iterdir()] == ["api-key"]
 
 
 def test_a_key_that_is_given_is_not_written_anywhere(tmp_path):
@@ -189,7 +188,7 @@ def test_two_services_that_start_at_once_have_one_key(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:  # as if the other had not been there when this one looked
         patched.setattr("pathlib.Path.exists", lambda _: False)
         assert find_or_make(None, tmp_path) == ApiKey(other.text, tmp_path / "api-key", made=False)
-    assert os.listdir(tmp_path) == ["api-key"]
+    assert [each.name for each in tmp_path.iterdir()] == ["api-key"]
 
 
 def test_an_empty_key_file_says_what_to_do(tmp_path):

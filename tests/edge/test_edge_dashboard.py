@@ -1,4 +1,4 @@
-"""The dashboard in a real Chromium: the key, live sessions, the QR code, messages, the tree; no script errors."""
+"""The dashboard in a real Chromium: key, live sessions, QR code, messages, tree; and no script errors."""
 
 import asyncio
 import base64
@@ -135,9 +135,9 @@ async def test_messages_come_in_and_go_out(page, running):
     await page.run("location.hash = '#/s/user_1_wa_1'")
     await page.until("document.querySelector('.bubble.in')?.innerText.includes('a table tonight')")
     await page.run("document.querySelector('[name=to]').value = '+49 170 0000003'")
-    await page.run("document.querySelector('[name=text]').value = 'Yes: <b>seven</b> o’clock'")
+    await page.run("document.querySelector('[name=text]').value = 'Yes: <b>seven</b> o clock'")
     await page.run("document.querySelector('.compose button').click()")
-    await page.until("document.querySelector('.bubble.out p')?.textContent === 'Yes: <b>seven</b> o’clock'")
+    await page.until("document.querySelector('.bubble.out p')?.textContent === 'Yes: <b>seven</b> o clock'")
     assert [row.to for row in running.messages.rows.values()] == ["491700000003"]
     running.edge.publish(
         MessageReceived(

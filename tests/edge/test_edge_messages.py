@@ -63,7 +63,7 @@ async def test_waiting_answers_with_the_outcome(client, running):
 
     asking = asyncio.create_task(ask())
     async with asyncio.timeout(5):
-        while not running.messages.settled:  # noqa: ASYNC110  # another thread's state
+        while not running.messages.settled:  # another thread's state
             await asyncio.sleep(0.005)
     (message_id,) = running.messages.rows
     loop = running.edge._run.loop

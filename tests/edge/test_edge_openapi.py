@@ -1,4 +1,4 @@
-"""The description of the API: complete, the same as what is kept (UPDATE_GOLDEN=1 writes it anew), and shown."""
+"""The description of the API: complete, and the same as what is kept (UPDATE_GOLDEN=1 writes it anew)."""
 
 import json
 import os

@@ -164,9 +164,16 @@ async def test_what_is_unknown_is_404(client, method, path):
 @pytest.mark.parametrize(
     "query",
     [
-        "limit=0", "limit=1001", "limit=x", "limit=1&limit=2", "direction=both", "cursor=", "cursor=%00", "page=2",
+        "limit=0",
+        "limit=1001",
+        "limit=x",
+        "limit=1&limit=2",
+        "direction=both",
+        "cursor=",
+        "cursor=%00",
+        "page=2",
     ],
-)  # fmt: skip
+)
 async def test_a_query_that_does_not_fit_is_refused(client, query):
     async with client.get(URL(f"{MESSAGES}?{query}", encoded=True)) as answer:
         problem = await problem_of(answer, 422, "invalid")

@@ -30,7 +30,7 @@ def parts():
 
 def answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/livez", timeout=5) as answer:
+        with urllib.request.urlopen(f"{url}/livez", timeout=5) as answer:  # noqa: S310
             return answer.status == 200
     except (OSError, urllib.error.URLError):
         return False
@@ -88,9 +88,11 @@ def test_stopping_cuts_clients_that_would_stay(parts):
     edge = EdgeServer(parts, port=0)
     address = edge.start()
     with socket.create_connection((address.host, address.port)) as idle:
-        idle.sendall(b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
-                     b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")  # fmt: skip
+        idle.sendall(
+            b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n"
+            b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
         assert b" 101 " in idle.recv(4096)
         began = time.monotonic()
         edge.stop(5.0)

@@ -27,6 +27,11 @@ from .service import CODE
 DEADLINE = 5.0
 
 
+def hello(key: str) -> str:
+    """Socket.IO's CONNECT packet, as it goes over the wire."""
+    return "40" + json.dumps({"apiKey": key})
+
+
 class Listener:
     """A client that keeps what it hears."""
 
@@ -235,7 +240,7 @@ async def test_a_client_behind_a_proxy_without_websockets_is_served_by_polling(r
         query = {"EIO": "4", "transport": "polling"}
         async with poller.get("/socket.io/", params=query) as answer:
             query["sid"] = json.loads((await answer.text())[1:])["sid"]
-        async with poller.post("/socket.io/", params=query, data='40{"apiKey":"%s"}' % key) as answer:
+        async with poller.post("/socket.io/", params=query, data=hello(key)) as answer:
             assert answer.status == 200
         heard = ""
         async with asyncio.timeout(DEADLINE):
@@ -258,7 +263,7 @@ async def test_a_listener_that_does_not_read_is_hung_up_on_and_the_others_hear_a
     good = await listen(apiKey=KEY, userId="1")
     async with aiohttp.ClientSession(running.url, headers={"Cookie": ""}) as stranger:
         slow = await stranger.ws_connect("/socket.io/?EIO=4&transport=websocket", max_msg_size=0)
-        await slow.send_str('40{"apiKey":"%s"}' % KEY)
+        await slow.send_str(hello(KEY))
         async with asyncio.timeout(DEADLINE):
             while not (await slow.receive_str()).startswith("42"):
                 pass
@@ -270,7 +275,7 @@ async def test_a_listener_that_does_not_read_is_hung_up_on_and_the_others_hear_a
             sent += 100
             await good.until("loading", sent)
         async with asyncio.timeout(DEADLINE):
-            while len(crowd._wires) > 1:  # noqa: ASYNC110  # another thread's state
+            while len(crowd._wires) > 1:  # another thread's state
                 await asyncio.sleep(0.01)
     assert crowd.dropped == 1
     assert sent < 6000

@@ -72,7 +72,7 @@ export class Detail {
       image.src = code;
       return undefined;
     }
-    return box.replaceChildren(h('img', { id: 'qr', src: code, alt: 'QR code to scan with WhatsApp', width: '264', height: '264' }),
+    return box.replaceChildren(h('img', { id: 'qr', src: code, alt: 'QR code to scan with WhatsApp' }),
       h('figcaption', {},
         h('strong', {}, 'Link a phone'),
         h('ol', {}, h('li', {}, 'Open WhatsApp on the phone.'), h('li', {}, 'Settings, Linked devices, Link a device.'),
