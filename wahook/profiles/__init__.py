@@ -17,6 +17,7 @@ from wahook.profiles.keys import ProfileKey
 from wahook.profiles.local import Profiles
 from wahook.profiles.locks import ProfileLock
 from wahook.profiles.remote import RemoteProfiles
+from wahook.profiles.tenancy import Tenant
 
 __all__ = [
     "ArchiveDamaged",
@@ -31,6 +32,7 @@ __all__ = [
     "Profiles",
     "RemoteProfiles",
     "StoreFailed",
+    "Tenant",
     "UnsafePath",
     "VoidProfiles",
     "WrongKey",

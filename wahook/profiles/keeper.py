@@ -111,9 +111,10 @@ class Keeper:
 
         Ends by the store's own deadlines. Fails with WrongKey, ArchiveDamaged, StoreFailed, ProfileInUse.
         """
-        return in_thread(lambda: self._restore(session_id, lock), "profile-restore")
+        return in_thread(lambda: self.bring(session_id, lock), "profile-restore")
 
-    def _restore(self, session_id: str, lock: ProfileLock | None) -> bool:
+    def bring(self, session_id: str, lock: ProfileLock | None = None) -> bool:
+        """What `restore` does, blocking."""
         if self._profiles.exists(session_id) and self._profiles.may_have_login(session_id):
             return False
         with contextlib.ExitStack() as stack:

@@ -157,14 +157,17 @@ def _edits(record: bytes) -> Iterator[tuple[str, int] | tuple[str, int, int]]:
                 raise DatabaseDamaged(f"the MANIFEST has an unknown field {other}")
 
 
-def check(folder: Path) -> Manifest:
-    """DatabaseDamaged unless every file that the MANIFEST needs is there in its full length."""
+def check(folder: Path, *, logs: bool = True) -> Manifest:
+    """DatabaseDamaged unless every file that the MANIFEST needs is there in its full length.
+
+    Without `logs` as LevelDB itself sees it: a missing log costs the last writes, not the database.
+    """
     manifest = read_manifest(folder)
     for number, length in manifest.tables.items():
         table = _table(folder, number)
         if table is None or table.stat().st_size < length:
             raise DatabaseDamaged(f"table {number} is missing or short")
-    if manifest.log and not (folder / _log_name(manifest.log)).exists():
+    if logs and manifest.log and not (folder / _log_name(manifest.log)).exists():
         raise DatabaseDamaged(f"log {manifest.log} is missing")
     return manifest
 

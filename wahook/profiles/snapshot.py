@@ -55,6 +55,16 @@ def check(folder: Path) -> None:
         leveldb.check(database)
 
 
+def is_broken(profile: Path) -> bool:
+    """Whether Chromium would find a database unusable, and silently begin an empty one, without the login."""
+    try:
+        for database in _found(profile, trimming.DATABASES):
+            leveldb.check(database, logs=False)
+    except leveldb.DatabaseDamaged:
+        return True
+    return False
+
+
 def fingerprint(profile: Path) -> str:
     """Changes whenever something that `take` would take has changed; costs one stat per file."""
     state = sha256()
