@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -77,10 +76,9 @@ def test_a_killed_renderer_is_noticed_too(session: Session):
 def test_a_hung_page_answers_no_call_in_time_and_closing_it_still_works(session: Session):
     session.link()
     session.phones.post(session.number, "faults", kind="hang", seconds=0)
-    began = time.monotonic()
-    with pytest.raises(DeadlinePassed):
-        session.client.state(0.5).result(2)
-    assert time.monotonic() - began < 1.5
+    while (error := session.client.state(0.5).exception(1.5)) is None:
+        assert session.client.pids  # the fault is on its way to the page
+    assert isinstance(error, DeadlinePassed)
     session.client.close().result(15)
     assert session.client.pids == ()
     session.open().connected()

@@ -157,6 +157,8 @@ class PageClient:
             ("Input.dispatchMouseEvent", {"type": "mouseMoved", **place}),
             ("Input.dispatchKeyEvent", {"type": "rawKeyDown", **shift}),
             ("Input.dispatchKeyEvent", {"type": "keyUp", **shift}),
+            # What the page logs is kept for a DevTools window that nobody opens, with all it refers to.
+            ("Runtime.discardConsoleEntries", {}),
         ):
             await life.command(method, params, deadline)
         await life.ask("wakeLock", {}, deadline)

@@ -10,6 +10,7 @@ import structlog
 
 from actors.errors import ProcessError
 from wahook.browser.page import Page
+from wahook.npm import find_module_file
 
 log = structlog.get_logger(__name__)
 
@@ -18,7 +19,7 @@ CONFIG = "window.WPPConfig={disableGoogleAnalytics:true};"
 # Not in frames and error pages, and once only: injected twice, wa-js wraps everything twice.
 GUARD = "if(window.top===window.self&&/^https?:$/.test(location.protocol)&&!window.WPP)"
 PRESENT = "location.protocol.startsWith('http')?Boolean(window.__wahook):null"
-NPM_BUNDLE = Path("node_modules/@wppconnect/wa-js/dist/wppconnect-wa.js")
+NPM_BUNDLE = "@wppconnect/wa-js/dist/wppconnect-wa.js"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,5 @@ class Preload:
 
 
 def find_wa_js(configured: Path | None = None) -> Path:
-    """The configured bundle, else npm's under the working directory, else beside the installed package."""
-    if configured is not None:
-        return configured
-    beside = Path(__file__).parents[2] / NPM_BUNDLE
-    return NPM_BUNDLE.absolute() if NPM_BUNDLE.is_file() else beside
+    """The configured bundle, else npm's. ProcessError says what to do when there is none."""
+    return configured or find_module_file(NPM_BUNDLE)
