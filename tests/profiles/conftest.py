@@ -1,5 +1,6 @@
 """A root for profiles, a key, a profile like Chromium's, and a browser on a profile."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,7 +9,7 @@ import aiohttp
 import pytest
 
 from tests.simulator.conftest import PLAIN_READY, Phones, scan
-from tests.simulator.devtools import BrowserProcess, DevTools, Tab, connected
+from tests.simulator.devtools import DEADLINE, BrowserProcess, DevTools, Tab, connected
 from wahook.profiles import ProfileKey, Profiles
 from wahook.simulator import Simulator, start_simulator
 
@@ -89,12 +90,14 @@ async def browsing(profile: Path, url: str, *arguments: str) -> AsyncIterator[tu
     try:
         async with connected(process.endpoint) as devtools:
             yield devtools, await devtools.tab(url, wa_js=False, own_context=False)
+            if devtools._reader.done():  # it was asked to quit: it still flushes
+                await asyncio.to_thread(process._process.wait, DEADLINE)
     finally:
         process.kill()
 
 
 async def quit_gently(devtools: DevTools) -> None:
-    """Let Chromium flush and end."""
+    """Ask Chromium to flush and end; `browsing` waits for the end."""
     await devtools.call("Browser.close")
     await devtools._reader
 
