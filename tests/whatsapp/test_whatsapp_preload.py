@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from actors.errors import ProcessError
+from actors.messages import DocumentLoaded
 from wahook.browser.channel import DevToolsChannel
 from wahook.browser.page import Page, PageFault
 from wahook.whatsapp.factory import Browsers
@@ -24,7 +25,7 @@ def test_a_missing_bundle_says_what_to_do(tmp_path: Path):
 
 
 async def late(browsers: Browsers, profile: Path) -> tuple[Any, int, bool]:
-    """Open the page without us, then come twice; its state, the events of its bridge, is wa-js the first one."""
+    """Open the page without us, then come twice: its state, documents told of, is wa-js the first one."""
     launched = await browsers.maker.launch("browser:late", profile, None)
     try:
         channel = await DevToolsChannel.connect(launched.endpoint, 5)
@@ -74,8 +75,8 @@ def test_a_broken_bundle_leaves_the_bridge_alive_and_the_page_not_connected(
         session.client, "_preload", Preload("syntax error here (", session.client._preload.bridge)
     )
     ear = session.open()
+    ear.wait(DocumentLoaded)
     assert not session.client.state(5).result(6).connected
-    assert "DocumentLoaded" in ear.kinds()
 
 
 @pytest.mark.browser
