@@ -13,9 +13,8 @@ from typing import Any
 import structlog
 
 from actors import session_state, session_view
-from actors.errors import DomainError, Fault, LoginLost, SessionError, SessionNotReady, TransientLoss
-from actors.events import MessageAck, Ready, Reconnected, StatusChanged
-from actors.inbox import Inbox
+from actors.errors import Fault, LoginLost, SessionError, SessionNotReady, TransientLoss
+from actors.events import Ready, Reconnected, StatusChanged
 from actors.messages import (
     AccountBanned,
     AccountChanges,
@@ -26,24 +25,20 @@ from actors.messages import (
     ConnectionSuspect,
     DocumentLoaded,
     Journaled,
-    JournalOperation,
     LoadingProgress,
     LoggedOut,
     Logout,
     MessageArrived,
     OpenLane,
     QrShown,
-    RecordAck,
-    RecordIncoming,
     RequestPairingCode,
     SendMessage,
     StateChanged,
     TakeScreenshot,
-    UpdateAccount,
 )
-from actors.model import IncomingMessage, OutgoingMessage, SessionStatus
-from actors.post import Post
+from actors.model import IncomingMessage, SessionStatus
 from actors.sending import Looked, Sends, Sent
+from actors.session_journal import SessionJournal
 from actors.session_parts import SessionParts
 from actors.session_state import (
     Arm,
@@ -103,14 +98,21 @@ class SessionActor(Actor):
         super().__init__(context)
         self._parts = parts
         self._id = parts.account.session_id
-        self._writer = context.lookup(parts.writer_path)
         self._lane = context.lookup(parts.lane_path)
-        self._post = Post(context.path, str(context.incarnation), self._writer.tell)
         self._sends = Sends(parts.client, parts.call_deadline, self._tell_self)
         self._timer: Timer | None = None
         self._login_void = False
         self._leaving: Reply | None = None
-        self._inbox = Inbox(self._record, session_view.seconds(parts.account.created_at), 0)
+        self._journal = SessionJournal(
+            self._id,
+            path=context.path,
+            incarnation=context.incarnation,
+            tell=context.lookup(parts.writer_path).tell,
+            announce=parts.announce,
+            now=context.clock.monotonic,
+            floor=session_view.seconds(parts.account.created_at),
+            newest=parts.last_incoming() or 0,
+        )
         self._view = session_view.first(parts.account, parts.board.get(self._id), parts.calendar())
         self._state = State(
             session_id=self._id,
@@ -129,8 +131,6 @@ class SessionActor(Actor):
         self.context.claim(f"profile:{self._id}")
         self.context.kill_with(self._parts.client.kill)
         self._publish()
-        account, newest = self._parts.account, self._parts.last_incoming() or 0
-        self._inbox = Inbox(self._record, session_view.seconds(account.created_at), newest)
         self.context.every(TICK, _Tick())
         self.context.every(RECONCILE_EVERY, _Reconcile())
         self._parts.slots.request(self._slot, lambda: self._tell_self(_LaunchGranted()))
@@ -149,7 +149,7 @@ class SessionActor(Actor):
             for event in session_state.farewell(self._state, error):
                 self._parts.announce(event)
             self._view = replace(self._view, last_error=session_view.words(exit))
-            self._save(AccountChanges(last_error=session_view.words(exit)))
+            self._journal.save(AccountChanges(last_error=session_view.words(exit)))
         self._show(session_state.status_after(error, asked=asked))
         self._end_browser(hearing=asked or not isinstance(error, TransientLoss))
         if isinstance(error, LoginLost):
@@ -174,7 +174,7 @@ class SessionActor(Actor):
         """One thing at a time."""
         match message:
             case MessageArrived(message=incoming):
-                self._inbox.arrived(incoming)
+                self._journal.arrived(incoming)
             case AckArrived():
                 self._acked(message)
             case (
@@ -192,8 +192,8 @@ class SessionActor(Actor):
                 self._tick()
             case _Reconcile() if self._ready:
                 self._reconcile()
-            case Journaled(correlation=correlation, result=result):
-                self._journaled(correlation, result)
+            case Journaled():
+                self._journal.journaled(message)
             case ConnectionSuspect(reason=reason):
                 self._step(Suspected(reason))
             case _LaunchGranted():
@@ -277,7 +277,7 @@ class SessionActor(Actor):
 
     def _acked(self, arrived: AckArrived) -> None:
         self._sends.acked(arrived.wa_message_id, arrived.ack)
-        self._write(RecordAck(self._id, arrived.wa_message_id, arrived.ack))
+        self._journal.acked(arrived)
 
     def _step(self, happening: session_state.Happening) -> None:
         self._state, effects = session_state.step(self._state, happening, self._parts.policy)
@@ -299,7 +299,7 @@ class SessionActor(Actor):
                 case NotConnected():
                     self._lane.tell(CloseLane())
                 case LoginMissing(reason=reason):
-                    self._save(AccountChanges(last_error=reason))
+                    self._journal.save(AccountChanges(last_error=reason))
                 case End(reason=reason, discard_profile=discard):
                     self._end(reason, discard=discard)
                 case Fail(error=error):
@@ -325,7 +325,7 @@ class SessionActor(Actor):
         self._login_void = discard
         if self._leaving is not None:
             self._leaving.set(None)
-        self._save(AccountChanges(desired=False, last_error=self._view.last_error))
+        self._journal.save(AccountChanges(desired=False, last_error=self._view.last_error))
         self.context.stop(reason)
 
     def _connected(self, *, again: bool) -> None:
@@ -334,7 +334,7 @@ class SessionActor(Actor):
         self.context.healthy()
         now, state = self._parts.calendar(), self._state
         self._view = session_view.connected(self._view, state.phone_number, state.profile_name, now)
-        self._save(
+        self._journal.save(
             AccountChanges(
                 phone_number=state.phone_number,
                 profile_name=state.profile_name,
@@ -363,50 +363,25 @@ class SessionActor(Actor):
         self._parts.board.publish(self._view)
         self.context.report(status=str(self._view.status))
 
-    # -- the journal ------------------------------------------------------------------------------------
-
-    def _write(self, operation: JournalOperation) -> None:
-        self._post.write(operation, self.context.clock.monotonic())
-
-    def _save(self, changes: AccountChanges) -> None:
-        self._write(UpdateAccount(self._id, changes))
-
     def _tick(self) -> None:
-        self._post.tell_again(self.context.clock.monotonic(), after=TICK)
+        self._journal.tell_again(TICK)
         if self._ready:
             self._lane.tell(OpenLane())
 
-    def _journaled(self, correlation: str, result: object) -> None:
-        operation = self._post.settle(correlation)
-        if operation is None:
-            return
-        if isinstance(result, DomainError):
-            log.warning("session.journal_refused", session=self._id, operation=type(operation).__name__)
-        elif isinstance(operation, RecordIncoming) and isinstance(result, tuple):
-            for message in result:
-                self._parts.announce(session_view.received(self._id, message))
-        elif isinstance(operation, RecordAck) and isinstance(result, OutgoingMessage):
-            self._parts.announce(
-                MessageAck(self._id, result.message_id, result.wa_message_id, result.ack, result.status)
-            )
-
-    def _record(self, messages: tuple[IncomingMessage, ...]) -> None:
-        self._write(RecordIncoming(self._id, messages))
-
     def _reconcile(self) -> None:
         """Ask the page what arrived while nobody listened."""
-        if self._inbox.fetching:
+        if self._journal.fetching:
             return
-        history = self._parts.client.recent_incoming(self._inbox.hold(), self._parts.call_deadline)
+        history = self._parts.client.recent_incoming(self._journal.fetch(), self._parts.call_deadline)
         history.add_done_callback(lambda future: self._tell_self(_Reconciled(future)))
 
     def _reconciled(self, future: Future[tuple[IncomingMessage, ...]]) -> None:
         if error := future.exception():
             log.warning("session.reconcile_failed", session=self._id, error=type(error).__name__)
             self.context.after(TICK, _Reconcile())
-            self._inbox.history(())
+            self._journal.history(())
         else:
-            self._inbox.history(future.result())
+            self._journal.history(future.result())
 
     def _log_out(self) -> None:
         if not self._ready:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from redis import Redis
+import structlog
+from redis import Redis, RedisError
 
 from actors import session_state, tree
 from actors.keepalive import KeepaliveParts
@@ -24,9 +25,12 @@ from wahook.outbox.courier import Courier, Deadlines
 from wahook.outbox.gate import Gate
 from wahook.outbox.lane import RqLane
 from wahook.outbox.limits import SendLimits
+from wahook.outbox.queues import LaneQueues
 from wahook.profiles import Profiles as LocalProfiles
 from wahook.settings import Settings
 from wahook.whatsapp.factory import Browsers
+
+log = structlog.get_logger(__name__)
 
 STARTS_AT_ONCE = 2  # browsers that may start together; each takes most of a core until its page is there
 
@@ -115,6 +119,13 @@ class Assembly:
             clock=SystemClock(),
         )
 
+    def clear_queues(self, session_id: str) -> None:
+        """Forget what Redis has of a deleted session. Without Redis it is left there, where nobody takes it."""
+        try:
+            LaneQueues(self.redis, session_id, self.calendar).clear()
+        except RedisError as error:
+            log.warning("outbox.not_cleared", session=session_id, error=type(error).__name__)
+
     def _courier(self, session_id: str, gate: Gate) -> Courier:
         system, settings = self.system(), self.settings
         return Courier(
@@ -124,5 +135,6 @@ class Assembly:
             ask=gate.ask,
             pause=gate.pause,
             rng=self.rng,
+            row=self.reader.message,
             deadlines=Deadlines(send=settings.send_deadline, look=settings.page_call_deadline),
         )

@@ -22,10 +22,11 @@ from actors.messages import (
     Enqueue,
     JournalOperation,
     RetryMessage,
+    Withdraw,
 )
 from actors.model import Direction, MessageStatus, OutgoingMessage
 from actors.ports import Calendar
-from supervision import System
+from supervision import Handle, System
 from wahook.announcer import Announcer
 from wahook.asking import write
 from wahook.edge.ports import Draft, MessagePage
@@ -108,6 +109,7 @@ class MessageCommands:
             raise RuleBroken("unknown_message", "this session has no such message")
         if row.status is not MessageStatus.CANCELLED:
             raise RuleBroken("wrong_state", f"a message that is {row.status} cannot be cancelled")
+        self._lane(session_id).tell(Withdraw(message_id))
         return row
 
     async def retry(self, session_id: str, message_id: str) -> OutgoingMessage:
@@ -131,7 +133,10 @@ class MessageCommands:
         return await write(self._parts.system.handle(tree.WRITER), operation, self._parts.journal_deadline)
 
     def _enqueue(self, message: OutgoingMessage) -> None:
-        self._parts.system.handle(tree.lane_path(message.session_id)).tell(Enqueue(message))
+        self._lane(message.session_id).tell(Enqueue(message))
+
+    def _lane(self, session_id: str) -> Handle:
+        return self._parts.system.handle(tree.lane_path(session_id))
 
 
 def new_stanza_id() -> str:

@@ -132,6 +132,7 @@ class Service:
                 calendar=calendar,
                 profiles=profiles,
                 assemble=assembly,
+                clear_queues=assembly.clear_queues,
             )
         )
 

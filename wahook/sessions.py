@@ -30,7 +30,6 @@ from wahook.board import Board
 from wahook.edge.ports import SessionResource
 from wahook.journal.reader import JournalReader
 
-
 DOWN = frozenset({SessionStatus.STOPPED, SessionStatus.ERROR, SessionStatus.RECONNECTING})
 ATTEMPTS = 3  # a session that ends while it is to be started is gone at the second
 
@@ -46,6 +45,8 @@ class SessionsParts:
     calendar: Calendar
     profiles: Profiles
     assemble: Callable[[Account], tuple[ChildSpec, ChildSpec]]
+    clear_queues: Callable[[str], object]  # blocking; what Redis has of a session whose lane is down
+    check: Callable[[SessionConfig], object] = lambda _: None  # raises RuleBroken for what cannot be used
     journal_deadline: float = 10.0
     call_deadline: float = 15.0
 
@@ -103,6 +104,7 @@ class SessionCommands:
 
     async def create(self, session: SessionId, config: SessionConfig) -> tuple[SessionResource, bool]:
         """Create and start; nothing changes for one that exists."""
+        self._parts.check(config)
         wanted = Account(str(session), session.user_id, session.account_id, config=config)
         saved = await self._write(SaveAccount(wanted))
         account, created = _saved(saved)
@@ -193,12 +195,14 @@ class SessionCommands:
         await self._write(UpdateAccount(session_id, AccountChanges(desired=False)))
         await self._down(session_id, by)
         await asyncio.to_thread(self._parts.profiles.discard, session_id)
+        await asyncio.to_thread(self._parts.clear_queues, session_id)
         await self._write(DeleteAccount(session_id))
         self._parts.board.forget(session_id)
         self._owners.pop(session_id, None)
 
     async def configure(self, session_id: str, config: SessionConfig) -> SessionResource:
-        """Replace its settings; they hold from its next start."""
+        """Replace its settings. Webhooks hold at once, the rest from its next start."""
+        self._parts.check(config)
         await self._account(session_id)
         await self._write(UpdateAccount(session_id, AccountChanges(config=config, desired=UNSET)))
         return await self.get(session_id)

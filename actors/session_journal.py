@@ -1,0 +1,101 @@
+"""A session's dealings with the journal: what it has written there, and what follows once that is on disk.
+
+Plain; the session's thread only. `now` is monotonic seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from actors import session_view
+from actors.errors import DomainError
+from actors.events import MessageAck
+from actors.inbox import Inbox
+from actors.messages import (
+    AccountChanges,
+    AckArrived,
+    Journaled,
+    JournalOperation,
+    RecordAck,
+    RecordIncoming,
+    UpdateAccount,
+    Write,
+)
+from actors.model import IncomingMessage, OutgoingMessage
+from actors.ports import Announce
+from actors.post import Post
+
+log = structlog.get_logger(__name__)
+
+
+class SessionJournal:
+    """Writes by telling, tells again without an answer, and announces messages and acks only then."""
+
+    def __init__(
+        self,
+        session_id: str,
+        *,
+        path: str,
+        incarnation: int,
+        tell: Callable[[Write], bool],
+        announce: Announce,
+        now: Callable[[], float],
+        floor: int,
+        newest: int,
+    ) -> None:
+        self._id = session_id
+        self._announce = announce
+        self._now = now
+        self._post = Post(path, str(incarnation), tell)
+        self._inbox = Inbox(self._record, floor, newest)
+
+    def save(self, changes: AccountChanges) -> None:
+        """Change the account's row."""
+        self._write(UpdateAccount(self._id, changes))
+
+    def acked(self, arrived: AckArrived) -> None:
+        """A message of ours reached a further level."""
+        self._write(RecordAck(self._id, arrived.wa_message_id, arrived.ack))
+
+    def arrived(self, message: IncomingMessage) -> None:
+        """A message came in; it waits while a history is being fetched."""
+        self._inbox.arrived(message)
+
+    @property
+    def fetching(self) -> bool:
+        """Whether a history is on its way."""
+        return self._inbox.fetching
+
+    def fetch(self) -> int:
+        """Begin to wait for the history; since when (Unix seconds) it is wanted."""
+        return self._inbox.hold()
+
+    def history(self, messages: Sequence[IncomingMessage]) -> None:
+        """The history is here, empty if it could not be had."""
+        self._inbox.history(messages)
+
+    def journaled(self, answer: Journaled) -> None:
+        """The writer's answer: on disk. Now it may be told."""
+        operation = self._post.settle(answer.correlation)
+        match operation, answer.result:
+            case (None, _):
+                return
+            case (_, DomainError()):
+                log.warning("session.journal_refused", session=self._id, operation=type(operation).__name__)
+            case (RecordIncoming(), tuple() as new):
+                for message in new:
+                    self._announce(session_view.received(self._id, message))
+            case (RecordAck(), OutgoingMessage() as row):
+                self._announce(MessageAck(self._id, row.message_id, row.wa_message_id, row.ack, row.status))
+
+    def tell_again(self, after: float) -> None:
+        """Repeat what got no answer within `after` seconds."""
+        self._post.tell_again(self._now(), after)
+
+    def _record(self, messages: tuple[IncomingMessage, ...]) -> None:
+        self._write(RecordIncoming(self._id, messages))
+
+    def _write(self, operation: JournalOperation) -> None:
+        self._post.write(operation, self._now())
