@@ -153,11 +153,24 @@ class NumberStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Webhook:
+    """A receiver of events. `events` are names, prefixes like `message:*`, or `*`.
+
+    `secrets` sign what is sent: the newest first, at most two. They and `headers` are never shown again.
+    """
+
+    url: str
+    events: tuple[str, ...] = ("*",)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class SessionConfig:
     """What a user may set for one session."""
 
     proxy: str | None = None
-    webhooks: tuple[str, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()  # no two with one URL
     take_over: bool = False  # on CONFLICT: take the connection back instead of asking a human
 
 

@@ -72,6 +72,11 @@ class Sessions:
             self.accounts[str(session)] = replace(self.accounts[str(session)], config=config)
         return self._resource(str(session)), known is None
 
+    async def configure(self, session_id: str, config: SessionConfig) -> SessionResource:
+        self._resource(session_id)
+        self.accounts[session_id] = replace(self.accounts[session_id], config=config)
+        return self._resource(session_id)
+
     async def all(self) -> list[SessionResource]:
         return [self._resource(each) for each in self.accounts]
 

@@ -225,7 +225,7 @@ async def test_ids_that_clash_are_409(client, running):
     ("method", "path", "allowed"),
     [
         ("PUT", "/api/whatsapp/sessions", {"GET", "POST", "HEAD"}),
-        ("PATCH", SESSION, {"GET", "DELETE", "HEAD"}),
+        ("PUT", SESSION, {"GET", "PATCH", "DELETE", "HEAD"}),
         ("POST", "/livez", {"GET", "HEAD"}),
         ("TRACE", "/api/health", {"GET", "HEAD"}),
     ],

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from actors.model import SessionConfig, SessionStatus
+from actors.model import SessionConfig, SessionStatus, Webhook
 
 from .conftest import Running
 from .service import CODE, PIXEL
@@ -32,11 +32,11 @@ async def test_the_configuration_of_a_new_session_arrives_and_hides_the_proxys_p
     async with client.post(ALL, json={"userId": "1", "accountId": "2", "config": config}) as answer:
         body = await answer.json()
     assert running.sessions.accounts["user_1_wa_2"].config == SessionConfig(
-        "socks5://me:secret@proxy.test:1080", ("https://hook.test/x",), take_over=True
+        "socks5://me:secret@proxy.test:1080", (Webhook("https://hook.test/x"),), take_over=True
     )
     assert body["config"] == {
         "proxy": "socks5://proxy.test:1080",
-        "webhooks": ["https://hook.test/x"],
+        "webhooks": [{"url": "https://hook.test/x", "events": ["*"], "headers": [], "secrets": 0}],
         "takeOver": True,
     }
 
@@ -157,3 +157,79 @@ async def test_without_a_code_there_is_nothing_to_scan_and_a_time_to_come_back(c
     async with client.get(f"{ALL}/user_1_wa_2/qr") as answer:
         assert (answer.status, (await answer.json())["code"]) == (404, "no_qr")
         assert answer.headers["Retry-After"] == "2"
+
+
+async def change(client, session_id, **config):
+    async with client.patch(f"{ALL}/{session_id}", json={"config": config}) as answer:
+        return answer.status, await answer.json()
+
+
+async def test_a_change_leaves_what_it_does_not_name(client, running):
+    session_id = running.sessions.add("1", "2")
+    await change(client, session_id, proxy="http://proxy.test:1", takeOver=True)
+    status, body = await change(client, session_id, webhooks=["https://hook.test/a"])
+    assert status == 200
+    assert (body["config"]["proxy"], body["config"]["takeOver"]) == ("http://proxy.test:1", True)
+    assert [one["url"] for one in body["config"]["webhooks"]] == ["https://hook.test/a"]
+
+
+async def test_secrets_and_headers_of_a_webhook_are_never_shown_and_kept_when_not_named(client, running):
+    session_id = running.sessions.add("1", "2")
+    hook = {"url": "https://hook.test/a", "events": ["message:*"], "headers": {"X-Token": "abc"}}
+    status, body = await change(client, session_id, webhooks=[{**hook, "secret": "first-secret"}])
+    assert status == 200
+    shown = {"url": hook["url"], "events": ["message:*"], "headers": ["X-Token"], "secrets": 1}
+    assert body["config"]["webhooks"] == [shown]
+    await change(client, session_id, webhooks=["https://hook.test/b", {"url": hook["url"]}])
+    _, kept = running.sessions.accounts[session_id].config.webhooks
+    assert kept == Webhook(hook["url"], ("message:*",), (("X-Token", "abc"),), ("first-secret",))
+
+
+@pytest.mark.parametrize(
+    ("change_of_secret", "after"),
+    [
+        ({}, ("current-1",)),
+        ({"secret": "current-1"}, ("current-1",)),
+        ({"secret": "current-2"}, ("current-2", "current-1")),
+        ({"secret": "current-2", "previousSecret": None}, ("current-2",)),
+        ({"secret": "current-2", "previousSecret": "another-1"}, ("current-2", "another-1")),
+        ({"previousSecret": "another-1"}, ("current-1", "another-1")),
+        ({"secret": None}, ()),
+    ],
+)
+async def test_a_new_secret_leaves_the_last_one_valid(client, running, change_of_secret, after):
+    session_id = running.sessions.add("1", "2")
+    hook = {"url": "https://hook.test/a"}
+    await change(client, session_id, webhooks=[{**hook, "secret": "current-1"}])
+    await change(client, session_id, webhooks=[{**hook, **change_of_secret}])
+    assert running.sessions.accounts[session_id].config.webhooks[0].secrets == after
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        {"url": "https://hook.test/a", "events": ["mesage:received"]},
+        {"url": "https://hook.test/a", "events": []},
+        {"url": "https://hook.test/a", "headers": {"Host": "x"}},
+        {"url": "https://hook.test/a", "headers": {"X-Webhook-Id": "x"}},
+        {"url": "https://hook.test/a", "headers": {"X-A": "b\r\nX-C: d"}},
+        {"url": "https://hook.test/a", "headers": {"X A": "b"}},
+        {"url": "https://hook.test/a", "secret": "short"},
+        {"url": "https://hook.test/a", "retries": 3},
+        {"events": ["*"]},
+    ],
+)
+async def test_a_webhook_that_does_not_fit_changes_nothing(client, running, hook):
+    session_id = running.sessions.add("1", "2")
+    status, body = await change(client, session_id, webhooks=[hook])
+    assert (status, body["code"]) == (422, "invalid")
+    assert "short" not in str(body["errors"])
+    assert running.sessions.accounts[session_id].config == SessionConfig()
+
+
+async def test_two_webhooks_with_one_url_are_refused(client, running):
+    session_id = running.sessions.add("1", "2")
+    status, _ = await change(
+        client, session_id, webhooks=["https://hook.test/a", {"url": "https://hook.test/a"}]
+    )
+    assert status == 422

@@ -15,7 +15,7 @@ from actors.messages import (
     SaveAccount,
     UpdateAccount,
 )
-from actors.model import Account, SessionConfig
+from actors.model import Account, SessionConfig, Webhook
 from wahook.journal.schema import accounts
 
 from .conftest import NOON, OTHER, SESSION, Bench, account, incoming, message
@@ -43,7 +43,9 @@ def test_every_field_of_a_session_survives(bench: Bench):
         last_seen=NOON + timedelta(seconds=1, microseconds=7),
         last_check=NOON + timedelta(seconds=2),
         created_at=NOON - timedelta(days=1),
-        config=SessionConfig("http://user:pw@proxy:1", ("https://a", "https://b"), take_over=True),
+        config=SessionConfig(
+            "http://user:pw@proxy:1", (Webhook("https://a"), Webhook("https://b")), take_over=True
+        ),
     )
     bench.one(SaveAccount(full))
     assert bench.journal.reader.account("user_3_wa_3") == full
@@ -69,7 +71,7 @@ def test_a_change_of_nothing_answers_the_row(bench: Bench):
 
 
 def test_a_config_is_replaced_as_a_whole(bench: Bench):
-    config = SessionConfig(webhooks=("https://a",))
+    config = SessionConfig(webhooks=(Webhook("https://a", ("ready",), (("X-Token", "t"),), ("new", "old")),))
     after = bench.one(UpdateAccount(SESSION, AccountChanges(config=config)))
     assert isinstance(after, Account)
     assert after.config == config
@@ -141,3 +143,11 @@ def test_sessions_are_listed_oldest_first(bench: Bench):
 
 def test_an_unknown_session_is_none(bench: Bench):
     assert bench.journal.reader.account("user_9_wa_9") is None
+
+
+def test_receivers_that_an_earlier_version_stored_as_urls_are_still_read(bench: Bench):
+    with bench.journal.engines.write.begin() as connection:
+        connection.execute(sa.update(accounts).values(config={"webhooks": ["https://a"]}))
+    found = bench.journal.reader.account(SESSION)
+    assert found is not None
+    assert found.config == SessionConfig(webhooks=(Webhook("https://a"),))

@@ -21,7 +21,13 @@ from supervision import DomainError as AnyDomainError
 CONTENT_TYPE = "application/problem+json"
 RETRY_SOON = {"Retry-After": "5"}
 
-_RULES = {"wrong_state": 409, "session_taken": 409, "key_reused": 422, "bad_cursor": 422}
+_RULES = {
+    "wrong_state": 409,
+    "session_taken": 409,
+    "key_reused": 422,
+    "bad_cursor": 422,
+    "webhook_refused": 422,
+}
 _HTTP_DETAILS = {
     404: "There is nothing at this address.",
     405: "This address does not know that method; Allow says which it knows.",

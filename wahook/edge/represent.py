@@ -9,9 +9,10 @@ from aiohttp import web
 from pydantic import BaseModel
 from yarl import URL
 
-from actors.model import OutgoingMessage, SessionConfig
+from actors.model import OutgoingMessage, SessionConfig, Webhook
 from wahook.edge.ports import Received, SessionResource
-from wahook.edge.schemas import ConfigView, MessageBody, ReceivedBody, SessionBody
+from wahook.edge.schemas import MessageBody, ReceivedBody
+from wahook.edge.session_schemas import ConfigView, SessionBody, WebhookView
 
 
 def json_answer(body: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -50,7 +51,18 @@ def session_body(found: SessionResource) -> SessionBody:
 
 def _config(config: SessionConfig) -> ConfigView:
     return ConfigView(
-        proxy=_without_credentials(config.proxy), webhooks=list(config.webhooks), take_over=config.take_over
+        proxy=_without_credentials(config.proxy),
+        webhooks=[_webhook(one) for one in config.webhooks],
+        take_over=config.take_over,
+    )
+
+
+def _webhook(webhook: Webhook) -> WebhookView:
+    return WebhookView(
+        url=webhook.url,
+        events=list(webhook.events),
+        headers=[name for name, _ in webhook.headers],
+        secrets=len(webhook.secrets),
     )
 
 

@@ -98,8 +98,6 @@ SessionPath = Annotated[str, Field(pattern=f"^user_{_PART}_wa_{_PART}$", example
 MessagePath = Annotated[str, Field(pattern="^msg_[A-Za-z0-9_-]{8,64}$")]
 Number = Annotated[str, Field(pattern=_NUMBER, examples=["491700000001"]), AfterValidator(_digits)]
 Text = Annotated[str, Field(min_length=1, max_length=65536, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
-HttpUrl = Annotated[str, Field(pattern=r"^https?://[!-~]+$", max_length=2000)]
-ProxyUrl = Annotated[str, Field(pattern=r"^(https?|socks[45])://[!-~]+$", max_length=500)]
 SendAt = Annotated[
     AwareDatetime,
     BeforeValidator(_rfc3339),
@@ -110,24 +108,6 @@ NodePath = Annotated[
     str, Field(pattern="^[!-~]{1,300}$", examples=["sessions/user_1_wa_2"], description="A path of the tree.")
 ]
 TreeState = Literal["wedged", "failed", "backoff", "hold", "starting", "stopping", "stopped", "running"]
-
-
-class NewSessionConfig(Body):
-    """What may be set for one session."""
-
-    proxy: ProxyUrl | None = None
-    webhooks: Annotated[tuple[HttpUrl, ...], Field(max_length=10)] = ()
-    take_over: Annotated[bool, Field(description="On CONFLICT take the connection back.", strict=True)] = (
-        False
-    )
-
-
-class NewSession(Body):
-    """Who links which account."""
-
-    user_id: Identifier
-    account_id: Identifier
-    config: NewSessionConfig = NewSessionConfig()
 
 
 class PairingRequest(Body):
@@ -203,39 +183,6 @@ class OperatorHeaders(Headers):
     """Who says so, for the record; without it the client's address stands there."""
 
     operator: Annotated[str | None, Field(alias="X-Operator", pattern="^[!-~]{1,64}$")] = None
-
-
-class ConfigView(View):
-    """A session's settings; credentials of the proxy are left out."""
-
-    proxy: str | None
-    webhooks: list[str]
-    take_over: bool
-
-
-class SessionBody(View):
-    """A session."""
-
-    session_id: str
-    user_id: str
-    account_id: str
-    status: str
-    since: datetime | None
-    phone_number: str | None
-    profile_name: str | None
-    connected_at: datetime | None
-    last_seen: datetime | None
-    last_error: str | None
-    restarts: int
-    desired: bool
-    created_at: datetime | None
-    config: ConfigView
-
-
-class SessionList(View):
-    """All sessions."""
-
-    sessions: list[SessionBody]
 
 
 class QrBody(View):

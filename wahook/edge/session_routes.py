@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from actors.model import SessionConfig, SessionId
 from wahook.edge import qr
+from wahook.edge.config_merge import merged
 from wahook.edge.negotiate import choose
 from wahook.edge.operators import by_whom
 from wahook.edge.ports import SessionResource, Sessions
@@ -13,7 +16,6 @@ from wahook.edge.problems import Problem
 from wahook.edge.represent import json_answer, session_body, utc
 from wahook.edge.routing import Answer, route
 from wahook.edge.schemas import (
-    NewSession,
     Number,
     NumberBody,
     OperatorHeaders,
@@ -21,10 +23,9 @@ from wahook.edge.schemas import (
     PairingRequest,
     QrBody,
     QrQuery,
-    SessionBody,
-    SessionList,
     SessionPath,
 )
+from wahook.edge.session_schemas import NewSession, SessionBody, SessionList, SessionPatch
 
 ALL = "/api/whatsapp/sessions"
 ONE = f"{ALL}/{{id}}"
@@ -37,6 +38,7 @@ class SessionRoutes:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
+        self._changing = asyncio.Lock()  # of two changes at once neither undoes the other
 
     @route(
         "POST", ALL, "sessions",
@@ -45,7 +47,7 @@ class SessionRoutes:
     )  # fmt: skip
     async def create_session(self, body: NewSession) -> web.StreamResponse:
         """Create a session and start it."""
-        config = SessionConfig(body.config.proxy, tuple(body.config.webhooks), body.config.take_over)
+        config = merged(SessionConfig(), body.config)
         found, created = await self._sessions.create(SessionId(body.user_id, body.account_id), config)
         where = {"Location": f"{ALL}/{found.account.session_id}"}
         return json_answer(session_body(found), 201 if created else 200, where)
@@ -59,6 +61,17 @@ class SessionRoutes:
     async def get_session(self, id: SessionPath) -> web.StreamResponse:  # noqa: A002
         """Get a session."""
         return _answer(await self._sessions.get(id))
+
+    @route("PATCH", ONE, "sessions", _SESSION, (404, 409, 503))
+    async def change_session(self, id: SessionPath, body: SessionPatch) -> web.StreamResponse:  # noqa: A002
+        """Change a session's settings.
+
+        Webhooks change at once, the rest at the session's next start. Secrets and headers are never shown, so
+        a webhook that is given again without them keeps its own.
+        """
+        async with self._changing:
+            found = await self._sessions.get(id)
+            return _answer(await self._sessions.configure(id, merged(found.account.config, body.config)))
 
     @route("POST", f"{ONE}/start", "sessions", _SESSION, (404, 409, 503))
     async def start_session(

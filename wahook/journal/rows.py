@@ -18,6 +18,7 @@ from actors.model import (
     OutgoingMessage,
     Priority,
     SessionConfig,
+    Webhook,
 )
 from wahook.edge.ports import Received
 
@@ -38,15 +39,41 @@ def account(row: Columns) -> Account:
 
 def config_json(value: SessionConfig) -> dict[str, JSON]:
     """A config as it is stored."""
-    return {"proxy": value.proxy, "webhooks": list(value.webhooks), "take_over": value.take_over}
+    return {
+        "proxy": value.proxy,
+        "webhooks": [webhook_json(one) for one in value.webhooks],
+        "take_over": value.take_over,
+    }
 
 
 def config(stored: dict[str, Any]) -> SessionConfig:
     """A config from what is stored: what another version knew is ignored, what it did not know is default."""
     return SessionConfig(
         proxy=stored.get("proxy"),
-        webhooks=tuple(stored.get("webhooks", ())),
+        webhooks=tuple(webhook(one) for one in stored.get("webhooks", ())),
         take_over=bool(stored.get("take_over", False)),
+    )
+
+
+def webhook_json(value: Webhook) -> dict[str, JSON]:
+    """A receiver as it is stored."""
+    return {
+        "url": value.url,
+        "events": list(value.events),
+        "headers": dict(value.headers),
+        "secrets": list(value.secrets),
+    }
+
+
+def webhook(stored: str | dict[str, Any]) -> Webhook:
+    """A receiver from what is stored; earlier versions stored its URL alone."""
+    if isinstance(stored, str):
+        return Webhook(stored)
+    return Webhook(
+        stored["url"],
+        tuple(stored.get("events", ("*",))),
+        tuple(stored.get("headers", {}).items()),
+        tuple(stored.get("secrets", ())),
     )
 
 
