@@ -85,7 +85,28 @@ def test_an_identifier_may_be_a_number_of_a_database_but_no_path():
     check = TypeAdapter(Identifier).validate_python
     assert check(2**63 - 1) == str(2**63 - 1)
     assert check("6f1c-A_b") == "6f1c-A_b"
-    for bad in (2**63, -1, True, 1.0, None, "", ".", "..", "a/b", "a\n", "a b", "-a", "_a", "é", "x" * 65):
+    assert check(5.0) == "5"
+    for bad in (
+        2**63,
+        -1,
+        True,
+        1.5,
+        -1.0,
+        2.0**53,
+        float("inf"),
+        float("nan"),
+        None,
+        "",
+        ".",
+        "..",
+        "a/b",
+        "a\n",
+        "a b",
+        "-a",
+        "_a",
+        "é",
+        "x" * 65,
+    ):
         with pytest.raises(ValidationError):
             check(bad)
 

@@ -54,6 +54,8 @@ class View(BaseModel):
 
 def _as_text(value: object) -> object:
     """Ids are often numbers in the caller's database."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)  # 5.0 is an integer in JSON; beyond 2**53 it may be another's id
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63:
         return str(value)
     return value
