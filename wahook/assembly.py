@@ -120,7 +120,7 @@ class Assembly:
         )
 
     def clear_queues(self, session_id: str) -> None:
-        """Forget what Redis has of a deleted session. Without Redis it is left there, where nobody takes it."""
+        """Forget what Redis has of a deleted session. Without Redis it stays there, where nobody takes it."""
         try:
             LaneQueues(self.redis, session_id, self.calendar).clear()
         except RedisError as error:
