@@ -8,7 +8,8 @@ import pytest
 
 from wahook.profiles import ProfileChanging, leveldb
 from wahook.profiles.blobs import Blobs
-from wahook.profiles.leveldb import ATTEMPTS, DatabaseDamaged, check, copy, read_manifest, records
+from wahook.profiles.leveldb import ATTEMPTS, check, copy, read_manifest
+from wahook.profiles.manifest import DatabaseDamaged, records
 
 from .conftest import made_database, record
 

@@ -17,9 +17,9 @@ import structlog
 from wahook.profiles import archive, snapshot
 from wahook.profiles.errors import ArchiveDamaged, ArchiveMissing
 from wahook.profiles.keys import ProfileKey
-from wahook.profiles.leveldb import DatabaseDamaged
 from wahook.profiles.local import Profiles
 from wahook.profiles.locks import ProfileLock
+from wahook.profiles.manifest import DatabaseDamaged
 from wahook.profiles.names import checked
 from wahook.profiles.stores.base import ArchiveStore, Stored
 

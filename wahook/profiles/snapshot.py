@@ -18,6 +18,7 @@ import structlog
 from wahook.profiles import leveldb, trimming
 from wahook.profiles.blobs import Blobs
 from wahook.profiles.errors import ProfileFault
+from wahook.profiles.manifest import DatabaseDamaged
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +32,7 @@ class NothingToSave(ProfileFault):
 def take(profile: Path, target: Path) -> None:
     """Copy what a login needs into an existing, empty folder on the same disk. Blocking; milliseconds mostly.
 
-    NothingToSave, ProfileChanging, `leveldb.DatabaseDamaged`.
+    NothingToSave, ProfileChanging, `DatabaseDamaged`.
     """
     databases = _found(profile, trimming.DATABASES)
     if not databases:
@@ -50,7 +51,7 @@ def check(folder: Path) -> None:
     """DatabaseDamaged unless a copy or an unpacked archive holds whole databases."""
     databases = _found(folder, trimming.DATABASES)
     if not databases:
-        raise leveldb.DatabaseDamaged("there is no database in it")
+        raise DatabaseDamaged("there is no database in it")
     for database in databases:
         leveldb.check(database)
 
@@ -60,7 +61,7 @@ def is_broken(profile: Path) -> bool:
     try:
         for database in _found(profile, trimming.DATABASES):
             leveldb.check(database, logs=False)
-    except leveldb.DatabaseDamaged:
+    except DatabaseDamaged:
         return True
     return False
 
