@@ -143,6 +143,16 @@ class MessageFailed:
     error: str
 
 
+@dataclass(frozen=True, slots=True)
+class AiFailed:
+    """AiFailed is emitted when a message that was to be answered by AI is not; `id` is that message's."""
+
+    name: ClassVar[str] = "ai:failed"
+    session_id: str
+    id: str
+    reason: str  # a fixed word: timeout, rate_limited, … (docs/ai-reply.md)
+
+
 Event: TypeAlias = (
     Qr
     | QrUpdated
@@ -157,4 +167,5 @@ Event: TypeAlias = (
     | MessageSent
     | MessageAck
     | MessageFailed
+    | AiFailed
 )

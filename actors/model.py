@@ -166,12 +166,28 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
+class AiConfig:
+    """How AI answers for one session; None: as the service's settings say. `pause` in seconds."""
+
+    system_prompt: str | None = None
+    model: str | None = None
+    context_messages: int | None = None
+    max_tokens: int | None = None
+    pause: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SessionConfig:
     """What a user may set for one session."""
 
     proxy: str | None = None
     webhooks: tuple[Webhook, ...] = ()  # no two with one URL
     take_over: bool = False  # on CONFLICT: take the connection back instead of asking a human
+    notify_email: str | None = None  # None, here and below: as the service's settings say
+    language: str | None = None  # es, en
+    timezone: str | None = None  # an IANA name
+    ai_enabled: bool = False
+    ai: AiConfig = AiConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +206,7 @@ class Account:
     last_check: datetime | None = None
     created_at: datetime | None = None
     config: SessionConfig = field(default_factory=SessionConfig)
+    idle_since: datetime | None = None  # down, though desired, until somebody needs it; see docs/memory.md
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,3 +225,5 @@ class SessionView:
     last_seen: datetime | None = None
     last_error: str | None = None
     restarts: int = 0
+    idle: bool = False  # stopped by idleness: whoever needs it wakes it
+    active_at: datetime | None = None  # the last message in or out, or the connection; some seconds behind

@@ -38,6 +38,11 @@ async def test_the_configuration_of_a_new_session_arrives_and_hides_the_proxys_p
         "proxy": "socks5://proxy.test:1080",
         "webhooks": [{"url": "https://hook.test/x", "events": ["*"], "headers": [], "secrets": 0}],
         "takeOver": True,
+        "notifyEmail": None,
+        "language": None,
+        "timezone": None,
+        "aiEnabled": False,
+        "ai": dict.fromkeys(("systemPrompt", "model", "contextMessages", "maxTokens", "pause")),
     }
 
 
@@ -233,3 +238,36 @@ async def test_two_webhooks_with_one_url_are_refused(client, running):
         client, session_id, webhooks=["https://hook.test/a", {"url": "https://hook.test/a"}]
     )
     assert status == 422
+
+
+async def test_what_is_set_for_ai_and_mails_is_shown_and_changed_one_by_one(client, running):
+    session_id = running.sessions.add("1", "2")
+    await change(client, session_id, notifyEmail="ana@example.org", timezone="Europe/Madrid", language="en")
+    await change(client, session_id, aiEnabled=True, ai={"systemPrompt": "Be kind.", "model": "small"})
+    status, body = await change(client, session_id, ai={"model": None, "pause": 60})
+    assert status == 200
+    shown = body["config"]
+    assert (shown["notifyEmail"], shown["language"]) == ("ana@example.org", "en")
+    assert shown["timezone"] == "Europe/Madrid"
+    assert shown["aiEnabled"] is True
+    assert (shown["ai"]["systemPrompt"], shown["ai"]["model"], shown["ai"]["pause"]) == ("Be kind.", None, 60)
+
+
+@pytest.mark.parametrize(
+    ("named", "value"),
+    [
+        ("notifyEmail", "ana@example.org\r\nBcc: all@example.org"),
+        ("notifyEmail", "a@b@c"),
+        ("timezone", "Europe"),
+        ("timezone", "../../etc/passwd"),
+        ("timezone", "Europe/Atlantis"),
+        ("language", "de"),
+        ("ai", {"contextMessages": 0}),
+        ("ai", {"key": "x"}),
+    ],
+)
+async def test_what_mails_and_ai_could_not_use_is_refused(client, running, named, value):
+    session_id = running.sessions.add("1", "2")
+    status, body = await change(client, session_id, **{named: value})
+    assert status == 422, body
+    assert body["errors"][0]["at"].startswith(f"body.config.{named}")

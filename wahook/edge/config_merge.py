@@ -15,6 +15,10 @@ def merged(now: SessionConfig, change: SessionConfigInput) -> SessionConfig:
     named: dict[str, Any] = {name: getattr(change, name) for name in change.model_fields_set}
     if "webhooks" in named:
         named["webhooks"] = _webhooks(now.webhooks, change.webhooks)
+    if "ai" in named:
+        named["ai"] = replace(
+            now.ai, **{name: getattr(change.ai, name) for name in change.ai.model_fields_set}
+        )
     return replace(now, **named)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 from yarl import URL
 
 from actors.model import OutgoingMessage, SessionConfig, Webhook
+from wahook.edge.notify_schemas import AiView
 from wahook.edge.ports import Received, SessionResource
 from wahook.edge.schemas import MessageBody, ReceivedBody
 from wahook.edge.session_schemas import ConfigView, SessionBody, WebhookView
@@ -54,6 +56,11 @@ def _config(config: SessionConfig) -> ConfigView:
         proxy=_without_credentials(config.proxy),
         webhooks=[_webhook(one) for one in config.webhooks],
         take_over=config.take_over,
+        notify_email=config.notify_email,
+        language=config.language,
+        timezone=config.timezone,
+        ai_enabled=config.ai_enabled,
+        ai=AiView.model_validate(asdict(config.ai)),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from wahook.edge.notify_schemas import AiInput, AiView, EmailAddress, Language, TimeZone
 from wahook.edge.schemas import Body, Identifier, View
 from wahook.notify.webhooks import catalogue
 
@@ -69,6 +70,13 @@ class SessionConfigInput(Body):
     take_over: Annotated[bool, Field(description="On CONFLICT take the connection back.", strict=True)] = (
         False
     )
+    notify_email: Annotated[
+        EmailAddress | None, Field(description="Who is written to when this session connects or is lost.")
+    ] = None
+    language: Language | None = None
+    timezone: TimeZone | None = None
+    ai_enabled: Annotated[bool, Field(description="Messages are answered by AI.", strict=True)] = False
+    ai: AiInput = AiInput()
 
 
 class NewSession(Body):
@@ -100,6 +108,11 @@ class ConfigView(View):
     proxy: str | None
     webhooks: list[WebhookView]
     take_over: bool
+    notify_email: str | None
+    language: str | None
+    timezone: str | None
+    ai_enabled: bool
+    ai: AiView
 
 
 class SessionBody(View):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -13,6 +13,7 @@ from actors.model import (
     JSON,
     Account,
     Ack,
+    AiConfig,
     IncomingMessage,
     MessageStatus,
     OutgoingMessage,
@@ -43,6 +44,11 @@ def config_json(value: SessionConfig) -> dict[str, JSON]:
         "proxy": value.proxy,
         "webhooks": [webhook_json(one) for one in value.webhooks],
         "take_over": value.take_over,
+        "notify_email": value.notify_email,
+        "language": value.language,
+        "timezone": value.timezone,
+        "ai_enabled": value.ai_enabled,
+        "ai": asdict(value.ai),
     }
 
 
@@ -52,7 +58,17 @@ def config(stored: dict[str, Any]) -> SessionConfig:
         proxy=stored.get("proxy"),
         webhooks=tuple(webhook(one) for one in stored.get("webhooks", ())),
         take_over=bool(stored.get("take_over", False)),
+        notify_email=stored.get("notify_email"),
+        language=stored.get("language"),
+        timezone=stored.get("timezone"),
+        ai_enabled=bool(stored.get("ai_enabled", False)),
+        ai=_ai(stored.get("ai", {})),
     )
+
+
+def _ai(stored: dict[str, Any]) -> AiConfig:
+    known = {field.name for field in fields(AiConfig)}
+    return AiConfig(**{name: value for name, value in stored.items() if name in known})
 
 
 def webhook_json(value: Webhook) -> dict[str, JSON]:
