@@ -151,9 +151,10 @@ def sandbox_available(
 
 def _user_namespaces() -> bool:
     try:
-        return subprocess.run(["unshare", "--user", "true"], capture_output=True, timeout=2).returncode == 0
+        tried = subprocess.run(["unshare", "--user", "true"], check=False, capture_output=True, timeout=2)
     except (OSError, subprocess.TimeoutExpired):
         return False
+    return tried.returncode == 0
 
 
 def _own_status() -> str:
