@@ -127,6 +127,24 @@ class Logout:
 
 
 @dataclass(frozen=True, slots=True)
+class Recycle:
+    """End the browser in good order at an idle moment and come back with a fresh one; no failure.
+
+    Ignored unless the session is ready and nothing went in or out for `quiet` seconds.
+    """
+
+    reason: str
+    quiet: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Unload:
+    """Lie down until somebody needs the session: end the browser, stay wanted. Ignored as `Recycle` is."""
+
+    quiet: float
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionSuspect:
     """A keep-alive child found the page not connected, or not answering."""
 
@@ -223,6 +241,7 @@ class AccountChanges:
     last_seen: datetime | Unset | None = UNSET
     last_check: datetime | Unset | None = UNSET
     config: SessionConfig | Unset = UNSET
+    idle_since: datetime | Unset | None = UNSET
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,7 @@ accounts = sa.Table(
     sa.Column("last_check", Utc),
     sa.Column("created_at", Utc, nullable=False),
     sa.Column("config", sa.JSON, nullable=False),
+    sa.Column("idle_since", Utc),
 )
 
 messages_out = sa.Table(
