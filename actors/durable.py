@@ -34,6 +34,8 @@ class Delivery:
     created_at: datetime | None = None
     last_error: str | None = None
     last_status: int | None = None  # HTTP
+    give_up_at: datetime | None = None  # it is DEAD after that; None: as whoever delivers it thinks right
+    seq: int = field(default=0, compare=False)  # the journal's: the order in which they were added
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class AddDeliveries:
 class EndDelivery:
     """Count an attempt, write its outcome; PENDING: again at `next_at`. -> Delivery after, None if gone
 
-    What is DONE or DEAD already stays as it is.
+    What is DONE or DEAD already stays as it is. `spent` False: there was no attempt, it was given up unsent.
     """
 
     id: str
@@ -85,6 +87,7 @@ class EndDelivery:
     next_at: datetime | None = None
     status: int | None = None
     error: str | None = None
+    spent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ class ReplayDelivery:
     """Try a dead one again, attempts anew. -> Delivery after, None if gone, RuleBroken("wrong_state")"""
 
     id: str
+    give_up_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,14 +40,18 @@ def add_deliveries(
     values = [
         _task(one, now) for one in operation.deliveries if offered.get(one.id) is one and one.id not in there
     ]
-    if values:
-        connection.execute(sa.insert(deliveries), values)
-    return tuple(delivery(one) for one in values)
+    if not values:
+        return ()
+    insert = sa.insert(deliveries).returning(deliveries.c.seq, sort_by_parameter_order=True)
+    numbers = connection.execute(insert, values).scalars()
+    return tuple(delivery(one | {"seq": seq}) for one, seq in zip(values, numbers, strict=True))
 
 
 def end_delivery(connection: sa.Connection, operation: EndDelivery, now: datetime) -> Delivery | None:
     """Write an attempt's outcome."""
     values = _outcome(deliveries, operation.state, operation.next_at or now, operation.error)
+    if not operation.spent:
+        del values["attempts"]
     _end(connection, deliveries, operation.id, values | {"last_status": operation.status})
     row = _find(connection, deliveries, operation.id)
     return None if row is None else delivery(row)
@@ -60,7 +64,8 @@ def replay_delivery(connection: sa.Connection, operation: ReplayDelivery, now: d
         return None
     if row["state"] != TaskState.DEAD:
         raise RuleBroken("wrong_state", f"a delivery that is {row['state']} cannot be replayed")
-    again = {"state": TaskState.PENDING.value, "attempts": 0, "next_at": now}
+    again: dict[str, Any] = {"state": TaskState.PENDING.value, "attempts": 0, "next_at": now}
+    again["give_up_at"] = operation.give_up_at
     connection.execute(sa.update(deliveries).where(deliveries.c.id == operation.id).values(again))
     return delivery({str(name): value for name, value in row.items()} | again)
 
@@ -116,7 +121,7 @@ def prune(connection: sa.Connection, operation: Prune, _: datetime) -> int:
 
 def delivery(row: Row) -> Delivery:
     """A delivery from its columns."""
-    values = {str(name): value for name, value in row.items() if name != "seq"}
+    values = {str(name): value for name, value in row.items()}
     return Delivery(**values | {"state": TaskState(values["state"]), "body": bytes(values["body"])})
 
 
@@ -132,7 +137,7 @@ def mirror_change(row: Row) -> MirrorChange:
 
 
 def _task(task: Delivery | Mail, now: datetime) -> dict[str, Any]:
-    values = {field.name: getattr(task, field.name) for field in fields(task)}
+    values = {field.name: getattr(task, field.name) for field in fields(task) if field.name != "seq"}
     return values | {"state": task.state.value, "next_at": task.next_at or now, "created_at": now}
 
 

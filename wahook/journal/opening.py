@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from actors.errors import JournalError
 from actors.ports import Calendar
+from wahook.journal.consequences import Consequences
 from wahook.journal.engines import Engines, make_engines
 from wahook.journal.faults import database_faults
 from wahook.journal.migrate import bring_up_to_date
@@ -59,7 +60,13 @@ class OpenedJournal:
         self.close()
 
 
-def open_journal(url: str, *, calendar: Calendar = utc_now, deadline: float = 5.0) -> OpenedJournal:
+def open_journal(
+    url: str,
+    *,
+    calendar: Calendar = utc_now,
+    deadline: float = 5.0,
+    consequences: Consequences | None = None,
+) -> OpenedJournal:
     """Open the journal at an SQLAlchemy URL (sqlite:///file, postgresql://…), made or migrated as needed.
 
     `deadline`: seconds that a lock, a connection or a statement may take. Blocks while it migrates. Raises
@@ -70,7 +77,10 @@ def open_journal(url: str, *, calendar: Calendar = utc_now, deadline: float = 5.
     with _disposing(engines):
         bring_up_to_date(engines.write)
     return OpenedJournal(
-        SqlJournal(engines.write, calendar), JournalReader(engines.read), QueueReader(engines.read), engines
+        SqlJournal(engines.write, calendar, consequences),
+        JournalReader(engines.read),
+        QueueReader(engines.read),
+        engines,
     )
 
 

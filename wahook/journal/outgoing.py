@@ -111,6 +111,15 @@ def why_not_accepted(connection: sa.Connection, operation: AcceptMessage) -> Alr
     return RuleBroken("id_taken", "this message id belongs to another message")
 
 
+def before(connection: sa.Connection, operation: EndAttempt | RecordAck) -> OutgoingMessage | None:
+    """The row that an operation is about, as it is."""
+    match operation:
+        case EndAttempt(message_id=message_id):
+            return _find(connection, _by_id, message_id=message_id)
+        case RecordAck(session_id=session_id, wa_message_id=wa_message_id):
+            return _find(connection, _by_wa, session_id=session_id, wa_message_id=wa_message_id)
+
+
 def begin(connection: sa.Connection, operation: BeginAttempt) -> OutgoingMessage | None:
     """Count an attempt; the row as it was before."""
     before = _find(connection, _by_id, message_id=operation.message_id)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from actors.durable import Delivery, Mail, MirrorChange, TaskState
 from wahook.journal.durable import delivery, mail, mirror_change
 from wahook.journal.faults import database_faults
-from wahook.journal.schema import deliveries, mails, mirror_changes
+from wahook.journal.schema import PENDING, deliveries, mails, mirror_changes
 
 T = TypeVar("T")
 
@@ -42,12 +42,26 @@ class QueueReader:
         found = self._read(sa.select(deliveries).where(deliveries.c.id == delivery_id), delivery)
         return found[0] if found else None
 
-    def deliveries(self, session_id: str, state: TaskState, limit: int = 100) -> list[Delivery]:
-        """A session's deliveries in a state, newest first: the dead letters, say."""
-        its = deliveries.c.session_id == session_id, deliveries.c.state == state.value
-        return self._read(
-            sa.select(deliveries).where(*its).order_by(deliveries.c.seq.desc()).limit(limit), delivery
-        )
+    def deliveries(
+        self, session_id: str, state: TaskState | None, limit: int = 100, before: int | None = None
+    ) -> list[Delivery]:
+        """A session's deliveries (in a state), newest first: the dead letters, say. `before`: a `seq`."""
+        its = sa.select(deliveries).where(deliveries.c.session_id == session_id)
+        if state is not None:
+            its = its.where(deliveries.c.state == state.value)
+        if before is not None:
+            its = its.where(deliveries.c.seq < before)
+        return self._read(its.order_by(deliveries.c.seq.desc()).limit(limit), delivery)
+
+    def pending_deliveries(self, receiver: str, after: int = 0, limit: int = 100) -> list[Delivery]:
+        """A receiver's pending ones, due or not, in the order in which they were added, after a `seq`."""
+        its = sa.text(PENDING), deliveries.c.receiver == receiver, deliveries.c.seq > after
+        return self._read(sa.select(deliveries).where(*its).order_by(deliveries.c.seq).limit(limit), delivery)
+
+    def receivers(self) -> list[str]:
+        """Those for whom something is pending."""
+        waiting = sa.select(deliveries.c.receiver).where(sa.text(PENDING)).distinct()
+        return self._read(waiting, lambda row: str(row["receiver"]))
 
     def open_changes(self, limit: int = 500) -> list[MirrorChange]:
         """What the mirror does not have yet, in order."""

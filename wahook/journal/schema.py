@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 # Both databases must prove that a query lies within the partial index: hence one text, without parameters.
 NEEDS_WORK = "status IN ('queued', 'scheduled', 'sending', 'failed')"
+PENDING = "state = 'pending'"
 
 
 class Utc(sa.types.TypeDecorator[datetime]):
@@ -143,8 +144,16 @@ deliveries = sa.Table(
     sa.Column("created_at", Utc, nullable=False),
     sa.Column("last_error", sa.Text),
     sa.Column("last_status", sa.Integer),
+    sa.Column("give_up_at", Utc),
     sa.Index("ix_deliveries_due", "state", "next_at"),
-    sa.Index("ix_deliveries_session", "session_id"),
+    sa.Index("ix_deliveries_session", "session_id", "state", "seq"),
+    sa.Index(
+        "ix_deliveries_pending",
+        "receiver",
+        "seq",
+        sqlite_where=sa.text(PENDING),
+        postgresql_where=sa.text(PENDING),
+    ),
 )
 
 mails = sa.Table(

@@ -35,6 +35,8 @@ from actors.messages import (
 )
 from actors.ports import Calendar
 from wahook.journal import durable, incoming, outgoing, sessions
+from wahook.journal.aftermath import Aftermath
+from wahook.journal.consequences import Consequences
 from wahook.journal.faults import database_faults, describe, is_value_fault
 
 _log = structlog.get_logger(__name__)
@@ -43,9 +45,12 @@ _log = structlog.get_logger(__name__)
 class SqlJournal:
     """Writes the journal. One thread at a time; blocks at most for the engine's deadlines."""
 
-    def __init__(self, engine: sa.Engine, calendar: Calendar) -> None:
+    def __init__(
+        self, engine: sa.Engine, calendar: Calendar, consequences: Consequences | None = None
+    ) -> None:
         self._engine = engine
         self._calendar = calendar
+        self._aftermath = Aftermath(consequences)
 
     def write(self, operations: Sequence[JournalOperation]) -> list[object]:
         """Apply all in one transaction and commit to disk; results in the same order.
@@ -55,6 +60,7 @@ class SqlJournal:
         """
         now = self._calendar()
         with (
+            self._aftermath,
             database_faults("writing the journal"),
             self._engine.connect() as connection,
             connection.begin() as transaction,
@@ -66,7 +72,9 @@ class SqlJournal:
     def _apart(self, connection: sa.Connection, operation: JournalOperation, now: datetime) -> object:
         connection.exec_driver_sql("SAVEPOINT operation")
         try:
+            before = self._aftermath.before(connection, operation)
             result = _APPLY[type(operation)](connection, operation, now)
+            self._aftermath.after(connection, operation, before, result, now)
         except DomainError as error:
             _undo(connection)
             return error
