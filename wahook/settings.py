@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from wahook.settings_notify import NotifySettings
 from wahook.settings_sources import ConfigFile, Environment, explain
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -22,7 +23,7 @@ Rate = Annotated[
 ]
 
 
-class Settings(BaseSettings):
+class Settings(NotifySettings):
     """One field per variable; the variable is the field's name in capitals unless an alias is given."""
 
     model_config = SettingsConfigDict(

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSourc
 from actors.errors import WahookError
 
 CONFIG_VARIABLE = "WAHOOK_CONFIG"
-PERSONAL = {"TEST_MESSAGE_TO"}  # a phone number, even a wrong one, stays out of logs
+PERSONAL = {"TEST_MESSAGE_TO", "NOTIFY_EMAIL", "SMTP_USER", "SMTP_FROM"}  # even a wrong one stays out of logs
 
 
 class SettingsError(WahookError):
