@@ -25,6 +25,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from supervision import DomainError as SupervisionDomainError
+from supervision import KnownFailure
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -58,8 +59,8 @@ class RuleBroken(DomainError):
         self.code = code
 
 
-class Fault(WahookError):
-    """Something outside failed."""
+class Fault(WahookError, KnownFailure):
+    """Something outside failed. Supervision logs it in one line."""
 
 
 class SessionError(Fault):

@@ -15,6 +15,7 @@ SupervisionError
 └── SystemDown                      the system is not running
 
 DomainError                         raised by *your* handlers: an answer, not a crash
+KnownFailure                        raised by *your* actors: a crash, but no defect: logged in one line
 """
 
 from __future__ import annotations
@@ -28,6 +29,14 @@ if TYPE_CHECKING:
 
 class DomainError(Exception):
     """Derive from this for errors that are part of an actor's protocol: the asker gets it, none crashes."""
+
+
+class KnownFailure(Exception):
+    """Derive from this for what may befall an actor without a defect in it, such as a lost connection.
+
+    It ends the incarnation like any other error, and the same policy decides. Only the log differs: a warning
+    of one line instead of an error with a traceback, unless it was raised from an error that is not one.
+    """
 
 
 class SupervisionError(Exception):
@@ -139,3 +148,12 @@ class ResourceBusy(SupervisionError):
 
 class SystemDown(SupervisionError):
     """The system has not started, is stopping, or has ended."""
+
+
+def is_known(error: BaseException | None) -> bool:
+    """Whether there is nothing in it for a programmer: a known failure that no other error stands behind."""
+    while isinstance(error, KnownFailure):
+        error = error.__cause__
+        if error is None:
+            return True
+    return False

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from supervision import policy
 from supervision.child import LastExit
+from supervision.errors import is_known
 from supervision.exits import Exit, ExitKind, Outcome
 from supervision.masking import masked, masked_traceback
 from supervision.policy import Act, Verdict
@@ -168,15 +169,21 @@ class Supervisor(Roster):
                 child.publish(by="")
 
     def _log_exit(self, child: Child, exit_: Exit) -> None:
-        level = logging.ERROR if exit_.kind in (ExitKind.CRASH, ExitKind.START_FAILED) else logging.INFO
-        trace = ""
+        level, trace = logging.INFO, ""
+        if exit_.kind in (ExitKind.CRASH, ExitKind.START_FAILED):
+            level = logging.WARNING if is_known(exit_.error) else logging.ERROR
         if exit_.error is not None and level == logging.ERROR and _log.isEnabledFor(level):
-            trace = f"\n{masked_traceback(exit_.error)}"
+            trace = masked_traceback(exit_.error)
         _log.log(
             level,
-            "child.ended path=%s kind=%s ran_for=%.3f traceback_id=%s%s",
-            child.handle.path, exit_.kind.value, exit_.ran_for, child.traceback_id, trace,
-            extra={"event": "child.ended", "path": child.handle.path},
+            "child.ended path=%s kind=%s ran_for=%.3f reason=%s traceback_id=%s%s",
+            child.handle.path, exit_.kind.value, exit_.ran_for, exit_.reason, child.traceback_id,
+            f"\n{trace}" if trace else "",
+            extra={
+                "event": "child.ended", "path": child.handle.path, "kind": exit_.kind.value,
+                "ran_for": round(exit_.ran_for, 3), "reason": exit_.reason,
+                "traceback_id": child.traceback_id,
+            } | ({"exception": trace} if trace else {}),
         )  # fmt: skip
 
     def _went_down(self, child: Child, exit_: Exit) -> None:

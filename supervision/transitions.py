@@ -81,7 +81,10 @@ class Transitions:
             level,
             "child.%s path=%s incarnation=%s reason=%s by=%s",
             entry.after, entry.path or "root", entry.incarnation, entry.reason, entry.by,
-            extra={"event": f"child.{entry.after}", "path": entry.path, "was": entry.before},
+            extra={
+                "event": f"child.{entry.after}", "path": entry.path or "root", "was": entry.before,
+                "of_incarnation": entry.incarnation, "reason": entry.reason, "by": entry.by,
+            },
         )  # fmt: skip
 
     def touch(self) -> None:

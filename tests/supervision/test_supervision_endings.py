@@ -13,6 +13,7 @@ from supervision import (
     BackOff,
     ChildSpec,
     DomainError,
+    KnownFailure,
     RemoteError,
     Restart,
     SupervisorSpec,
@@ -260,6 +261,33 @@ def test_logs_carry_no_phone_numbers(make, caplog):
     assert "child.ended" in caplog.text
     assert "4917012345678" not in caplog.text
     assert logging.getLevelName("ERROR")
+
+
+class LineDead(KnownFailure):
+    """Befalls actors that are sound."""
+
+
+@pytest.mark.parametrize(
+    ("cause", "level", "traceback"),
+    [
+        (None, logging.WARNING, False),
+        (LineDead("cut"), logging.WARNING, False),
+        (OSError(5), logging.ERROR, True),
+    ],
+)
+def test_a_known_failure_is_one_line_unless_an_unknown_one_stands_behind_it(
+    make, caplog, cause, level, traceback
+):
+    system, started, notices = make(victim())
+    error = LineDead("the line is dead")
+    error.__cause__ = cause
+    started.result(5).tell(error)
+    settled(system, notices)
+    (record,) = [each for each in caplog.records if each.msg.startswith("child.ended")]
+    assert record.levelno == level
+    assert (record.kind, record.reason) == ("crash", "LineDead: the line is dead")
+    assert hasattr(record, "exception") is traceback
+    assert ("Traceback" in record.getMessage()) is traceback
 
 
 def test_an_interpreter_with_an_unstopped_tree_exits(tmp_path):
