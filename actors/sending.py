@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
 
 from actors.errors import DeadlinePassed, SendFailed
 from actors.messages import SendMessage
@@ -92,3 +93,16 @@ class Sends:
         wa_message_id = request.message.wa_message_id
         sending = self._client.send_text(request.message, request.deadline)
         sending.add_done_callback(lambda future: self._tell(Sent(wa_message_id, future)))
+
+
+def pass_on(future: Future[Any], reply: Reply) -> None:
+    """Answer an ask with what the page answers, without another turn through the mailbox."""
+
+    def settle(done: Future[Any]) -> None:
+        error = done.exception()
+        if error is None:
+            reply.set(done.result())
+        else:
+            reply.fail(error)
+
+    future.add_done_callback(settle)

@@ -7,7 +7,8 @@ messages too. So the mailbox is the one order of everything that happens to a se
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -15,29 +16,25 @@ import structlog
 from actors import session_state, session_view
 from actors.errors import Fault, LoginLost, SessionError, SessionNotReady, TransientLoss
 from actors.events import Ready, Reconnected, StatusChanged
+from actors.leaving import IDLE, PAUSE, RECYCLE, Leaving
 from actors.messages import (
-    AccountBanned,
     AccountChanges,
     AckArrived,
-    BrowserLost,
     CheckNumber,
     CloseLane,
     ConnectionSuspect,
-    DocumentLoaded,
     Journaled,
-    LoadingProgress,
-    LoggedOut,
     Logout,
     MessageArrived,
     OpenLane,
-    QrShown,
+    Recycle,
     RequestPairingCode,
     SendMessage,
-    StateChanged,
     TakeScreenshot,
+    Unload,
 )
 from actors.model import IncomingMessage, SessionStatus
-from actors.sending import Looked, Sends, Sent
+from actors.sending import Looked, Sends, Sent, pass_on
 from actors.session_journal import SessionJournal
 from actors.session_parts import SessionParts
 from actors.session_state import (
@@ -53,42 +50,13 @@ from actors.session_state import (
     Suspected,
     Tell,
 )
+from actors.session_turns import LaunchGranted, Leave, LeftAccount, Opened, Reconcile, Reconciled, Tick
 from supervision import Actor, Context, Exit, ExitKind, Reply, Timer
 
 log = structlog.get_logger(__name__)
 
 TICK = 5.0  # seconds between repeats of what got no answer
 RECONCILE_EVERY = 300.0  # seconds; a net below the page's own events
-
-
-@dataclass(frozen=True, slots=True)
-class _LaunchGranted:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    future: Future[None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Left:
-    future: Future[None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Reconciled:
-    future: Future[tuple[IncomingMessage, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Tick:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class _Reconcile:
-    pass
 
 
 class SessionActor(Actor):
@@ -98,11 +66,13 @@ class SessionActor(Actor):
         super().__init__(context)
         self._parts = parts
         self._id = parts.account.session_id
+        self._slot = (self._id, context.incarnation)
         self._lane = context.lookup(parts.lane_path)
         self._sends = Sends(parts.client, parts.call_deadline, self._tell_self)
         self._timer: Timer | None = None
         self._login_void = False
-        self._leaving: Reply | None = None
+        self._logout: Reply | None = None
+        self._leaving = Leaving(context.clock.monotonic)
         self._journal = SessionJournal(
             self._id,
             path=context.path,
@@ -131,13 +101,9 @@ class SessionActor(Actor):
         self.context.claim(f"profile:{self._id}")
         self.context.kill_with(self._parts.client.kill)
         self._publish()
-        self.context.every(TICK, _Tick())
-        self.context.every(RECONCILE_EVERY, _Reconcile())
-        self._parts.slots.request(self._slot, lambda: self._tell_self(_LaunchGranted()))
-
-    @property
-    def _slot(self) -> tuple[str, int]:
-        return self._id, self.context.incarnation
+        self.context.every(TICK, Tick())
+        self.context.every(RECONCILE_EVERY, Reconcile())
+        self._parts.slots.request(self._slot, lambda: self._tell_self(LaunchGranted()))
 
     def stopping(self, exit: Exit) -> None:  # noqa: A002
         """Tell people, then end the browser: gently unless it is past hearing us."""
@@ -150,7 +116,8 @@ class SessionActor(Actor):
                 self._parts.announce(event)
             self._view = replace(self._view, last_error=session_view.words(exit))
             self._journal.save(AccountChanges(last_error=session_view.words(exit)))
-        self._show(session_state.status_after(error, asked=asked))
+        recycled = exit.kind is ExitKind.NORMAL and exit.reason == RECYCLE
+        self._show(session_state.status_after(error, asked=asked, recycled=recycled))
         self._end_browser(hearing=asked or not isinstance(error, TransientLoss))
         if isinstance(error, LoginLost):
             self._parts.memory.fresh_starts_left -= 1
@@ -172,32 +139,27 @@ class SessionActor(Actor):
 
     def handle(self, message: object) -> object:
         """One thing at a time."""
+        if isinstance(message, session_state.Happening):
+            self._step(message)
+            return None
         match message:
             case MessageArrived(message=incoming):
+                self._leaving.touch()
                 self._journal.arrived(incoming)
             case AckArrived():
                 self._acked(message)
-            case (
-                QrShown()
-                | StateChanged()
-                | LoggedOut()
-                | AccountBanned()
-                | LoadingProgress()
-                | DocumentLoaded()
-                | BrowserLost()
-                | session_state.DeadlinePassed()
-            ):
-                self._step(message)
-            case _Tick():
+            case Tick():
                 self._tick()
-            case _Reconcile() if self._ready:
+            case Reconcile() if self._ready:
                 self._reconcile()
             case Journaled():
                 self._journal.journaled(message)
             case ConnectionSuspect(reason=reason):
                 self._step(Suspected(reason))
-            case _LaunchGranted():
+            case LaunchGranted():
                 self._open()
+            case Leave():
+                self._leave()
             case _:
                 self._called(message)
         return None
@@ -208,6 +170,7 @@ class SessionActor(Actor):
         match message:
             case SendMessage():
                 self._when_ready(message.deadline)
+                self._leaving.touch()
                 self._sends.begin(message, self.context.defer_reply())
             case CheckNumber(number=number):
                 self._pass_on(client.number_status(number, self._when_ready(deadline)))
@@ -219,21 +182,25 @@ class SessionActor(Actor):
                 self._pass_on(client.screenshot(deadline))
             case Logout():
                 self._log_out()
+            case Recycle(quiet=quiet, reason=reason):
+                self._want_to_leave(RECYCLE, quiet, reason)
+            case Unload(quiet=quiet):
+                self._want_to_leave(IDLE, quiet, "idle")
             case _:
                 self._answered(message)
 
     def _answered(self, message: object) -> None:
         """The browser's answers."""
         match message:
-            case _Opened(future=future):
+            case Opened(future=future):
                 self._opened(future)
-            case _Left(future=future):
+            case LeftAccount(future=future):
                 self._left(future)
             case Looked():
                 self._sends.looked(message)
             case Sent():
                 self._sends.sent(message)
-            case _Reconciled(future=history):
+            case Reconciled(future=history):
                 self._reconciled(history)
 
     @property
@@ -243,6 +210,8 @@ class SessionActor(Actor):
     def _when_ready(self, deadline: float) -> float:
         if not self._ready:
             raise SessionNotReady(f"session is {self._state.status}")
+        if self._leaving.reason is not None:
+            raise SessionNotReady("its browser is about to be closed")
         return deadline
 
     def _tell_self(self, message: object) -> None:
@@ -251,24 +220,14 @@ class SessionActor(Actor):
             self.context.handle.tell(message)
 
     def _pass_on(self, future: Future[Any]) -> None:
-        """Answer the ask with what the page answers, without another turn through the mailbox."""
-        reply = self.context.defer_reply()
-
-        def settle(done: Future[Any]) -> None:
-            error = done.exception()
-            if error is None:
-                reply.set(done.result())
-            else:
-                reply.fail(error)
-
-        future.add_done_callback(settle)
+        pass_on(future, self.context.defer_reply())
 
     # -- the page ---------------------------------------------------------------------------------------
 
     def _open(self) -> None:
         self._do(session_state.begin(self._parts.policy))
         opening = self._parts.client.open(self.context.incarnation, self._tell_self)
-        opening.add_done_callback(lambda future: self._tell_self(_Opened(future)))
+        opening.add_done_callback(lambda future: self._tell_self(Opened(future)))
 
     def _opened(self, future: Future[None]) -> None:
         if error := future.exception():
@@ -321,17 +280,50 @@ class SessionActor(Actor):
         self._parts.announce(session_state.announcement(self._state, code, int(now.timestamp() * 1000)))
 
     def _end(self, reason: str, *, discard: bool) -> None:
-        self._view = replace(self._view, last_error=None if reason == "logout" else reason)
         self._login_void = discard
-        if self._leaving is not None:
-            self._leaving.set(None)
-        self._journal.save(AccountChanges(desired=False, last_error=self._view.last_error))
+        if self._logout is not None:
+            self._logout.set(None)
+        if reason == "logout":
+            self._view = replace(self._view, last_error=None)
+            self._journal.save(AccountChanges(desired=False, last_error=None))
+        else:
+            self._lie_down(reason)
         self.context.stop(reason)
+
+    def _lie_down(self, error: str | None) -> None:
+        """Stay wanted, without a browser, until somebody needs the session."""
+        self._view = replace(self._view, idle=True, last_error=error)
+        self._journal.save(AccountChanges(idle_since=self._parts.calendar(), last_error=error))
+
+    # -- leaving while all is well ----------------------------------------------------------------------
+
+    def _want_to_leave(self, word: str, quiet: float, reason: str) -> None:
+        if not self._ready or self._logout is not None or not self._leaving.begin(word, quiet):
+            return
+        log.info("session.leaving", session=self._id, to=word, reason=reason)
+        self._lane.tell(CloseLane())
+        self.context.after(PAUSE, Leave())
+
+    def _leave(self) -> None:
+        """Once nothing is in flight. What arrives from now on is found by the next incarnation."""
+        word = self._leaving.reason
+        if not self._ready or self._logout is not None:
+            self._leaving.reason = None
+        elif self._sends or not self._journal.settled:
+            if self._leaving.given_up():
+                self._lane.tell(OpenLane())
+            else:
+                self.context.after(PAUSE, Leave())
+        elif word is not None:
+            if word == IDLE:
+                self._lie_down(None)
+            self.context.stop(word)
 
     def _connected(self, *, again: bool) -> None:
         self._parts.slots.release(self._slot)
         self._parts.memory.connected()
         self.context.healthy()
+        self._leaving.touch()
         now, state = self._parts.calendar(), self._state
         self._view = session_view.connected(self._view, state.phone_number, state.profile_name, now)
         self._journal.save(
@@ -365,20 +357,24 @@ class SessionActor(Actor):
 
     def _tick(self) -> None:
         self._journal.tell_again(TICK)
-        if self._ready:
+        if self._ready and self._leaving.reason is None:
             self._lane.tell(OpenLane())
+        if self._leaving.news():
+            active_at = self._parts.calendar() - timedelta(seconds=self._leaving.quiet)
+            self._view = replace(self._view, active_at=active_at)
+            self._publish()
 
     def _reconcile(self) -> None:
         """Ask the page what arrived while nobody listened."""
         if self._journal.fetching:
             return
         history = self._parts.client.recent_incoming(self._journal.fetch(), self._parts.call_deadline)
-        history.add_done_callback(lambda future: self._tell_self(_Reconciled(future)))
+        history.add_done_callback(lambda future: self._tell_self(Reconciled(future)))
 
     def _reconciled(self, future: Future[tuple[IncomingMessage, ...]]) -> None:
         if error := future.exception():
             log.warning("session.reconcile_failed", session=self._id, error=type(error).__name__)
-            self.context.after(TICK, _Reconcile())
+            self.context.after(TICK, Reconcile())
             self._journal.history(())
         else:
             self._journal.history(future.result())
@@ -387,14 +383,14 @@ class SessionActor(Actor):
         if not self._ready:
             raise SessionNotReady(f"only a ready session can log out, this is {self._state.status}")
         self._step(LogoutAsked())
-        self._leaving = self.context.defer_reply()
+        self._logout = self.context.defer_reply()
         leaving = self._parts.client.logout(self._parts.call_deadline)
-        leaving.add_done_callback(lambda future: self._tell_self(_Left(future)))
+        leaving.add_done_callback(lambda future: self._tell_self(LeftAccount(future)))
 
     def _left(self, future: Future[None]) -> None:
         """The page answered; as often as not its own word of the logout was quicker."""
         if error := future.exception():
-            if self._leaving is not None:
-                self._leaving.fail(error)
+            if self._logout is not None:
+                self._logout.fail(error)
         else:
             self._end("logout", discard=True)

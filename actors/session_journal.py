@@ -68,6 +68,11 @@ class SessionJournal:
         """Whether a history is on its way."""
         return self._inbox.fetching
 
+    @property
+    def settled(self) -> bool:
+        """Whether all that was told is on disk, and no history is on its way."""
+        return not self._post and not self.fetching
+
     def fetch(self) -> int:
         """Begin to wait for the history; since when (Unix seconds) it is wanted."""
         return self._inbox.hold()

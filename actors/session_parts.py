@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from actors import session_state
 from actors.errors import Banned, LoginLost, PermanentLoss
+from actors.leaving import RECYCLE
 from actors.model import Account
 from actors.ports import Announce, Board, Calendar, Profiles, WhatsAppClient
 from actors.slots import LaunchSlots
-from supervision import Exit, HoldUntil, Outcome, RestartLater, RestartNow, StopChild
+from supervision import Exit, ExitKind, HoldUntil, Outcome, RestartLater, RestartNow, StopChild
 
 FRESH_STARTS = 3  # lost logins in a row that are answered by a new code without asking anybody
 
@@ -52,6 +53,8 @@ class SessionParts:
 
 def classify(exit_: Exit) -> Outcome | None:
     """What supervision does about an exit: by the type of the loss, never by its text."""
+    if exit_.kind is ExitKind.NORMAL and exit_.reason == RECYCLE:
+        return HoldUntil(0.0)  # comes back at once, and counts as no failure
     match exit_.error:
         case PermanentLoss(reason=reason):
             return StopChild(reason)

@@ -329,8 +329,13 @@ def _fail(state: State, error: SessionError) -> Step:
     return state, [Fail(error)]
 
 
-def status_after(error: BaseException | None, *, asked: bool) -> SessionStatus:
-    """A session's status once an incarnation has ended. `asked`: it ended normally or on a stop request."""
+def status_after(error: BaseException | None, *, asked: bool, recycled: bool = False) -> SessionStatus:
+    """A session's status once an incarnation has ended.
+
+    `asked`: it ended normally or on a stop request. `recycled`: a fresh browser follows.
+    """
+    if recycled:
+        return SessionStatus.RECONNECTING
     if asked:
         return SessionStatus.STOPPED
     if isinstance(error, LoginLost):

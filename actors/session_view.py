@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from actors.errors import SessionError
 from actors.events import MessageReceived
@@ -22,10 +22,17 @@ def first(account: Account, seen: SessionView | None, now: datetime) -> SessionV
             profile_name=account.profile_name,
             connected_at=account.connected_at,
             last_seen=account.last_seen,
+            last_error=account.last_error,
         )
     if seen.status is SessionStatus.RECONNECTING:
         return without_code(seen)
-    return with_status(seen, SessionStatus.INITIALIZING, now)
+    return with_status(replace(seen, idle=False), SessionStatus.INITIALIZING, now)
+
+
+def idle(account: Account) -> SessionView:
+    """The view of a session that lies down since before this start of the service."""
+    since = account.idle_since or account.last_seen or datetime.min.replace(tzinfo=UTC)
+    return replace(first(account, None, since), status=SessionStatus.STOPPED, idle=True)
 
 
 def with_status(view: SessionView, status: SessionStatus, now: datetime) -> SessionView:
@@ -55,6 +62,7 @@ def connected(
         profile_name=profile_name,
         connected_at=now,
         last_seen=now,
+        active_at=now,
         last_error=None,
     )
 

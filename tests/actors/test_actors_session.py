@@ -4,6 +4,7 @@ import pytest
 
 from actors.errors import DeadlinePassed, SendFailed, SendRefused, SessionNotReady, TransientLoss
 from actors.messages import (
+    UNSET,
     AccountBanned,
     AckArrived,
     BrowserLost,
@@ -87,7 +88,9 @@ def test_a_code_nobody_scans_ends_the_session_without_a_browser(world):
     assert world.view.last_error == "qr_not_scanned"
     assert world.tree.state("session") == "stopped"
     assert "close" in world.client.names()
-    assert world.saved()[-1].desired is False
+    assert world.view.idle
+    assert world.saved()[-1].idle_since == world.calendar()
+    assert world.saved()[-1].desired is UNSET
 
 
 def test_a_killed_browser_is_started_again_after_the_back_off(ready):
