@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeAlias
 
 from actors.durable import DurableOperation
 from actors.model import (
+    JSON,
     Account,
     Ack,
     IncomingMessage,
@@ -114,6 +116,41 @@ class RequestPairingCode:
 @dataclass(frozen=True, slots=True)
 class CheckNumber:
     number: str
+
+
+class PageCall(StrEnum):
+    """What the page can be asked; the names are the bridge's. Arguments and answers: docs/messages.md."""
+
+    CHATS = "chats"
+    HISTORY = "history"
+    CONTACTS = "contacts"
+    PICTURE = "picture"
+    ABOUT = "about"
+    SET_ABOUT = "setAbout"
+    GROUPS = "groups"
+    GROUP = "group"
+    GROUP_CREATE = "groupCreate"
+    GROUP_SUBJECT = "groupSubject"
+    GROUP_MEMBERS = "groupMembers"
+    GROUP_INVITE = "groupInvite"
+    GROUP_LEAVE = "groupLeave"
+    LABELS = "labels"
+    BLOCK = "block"
+    SEEN = "seen"
+    CHAT_STATE = "chatState"
+    AVAILABLE = "available"
+    MEDIA_OPEN = "mediaOpen"
+    MEDIA_READ = "mediaRead"
+    MEDIA_CLOSE = "mediaClose"
+
+
+@dataclass(frozen=True, slots=True)
+class AskPage:
+    """Answered with the page's answer, plain JSON. SendRefused when it will never do that."""
+
+    call: PageCall
+    arguments: dict[str, JSON] = field(default_factory=dict, hash=False)
+    deadline: float | None = None  # seconds; None: as any call of the session
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,11 @@ class SessionId:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """A message that was accepted for sending. `to` is digits only, without a plus sign."""
+    """A message that was accepted for sending.
+
+    `to` is digits only, without a plus sign, or a chat's own address (`…@g.us`, `…@lid`). `content` is what
+    the type needs beside the body (docs/messages.md); it is never changed.
+    """
 
     message_id: str
     session_id: str
@@ -101,6 +105,9 @@ class OutgoingMessage:
     send_at: datetime | None = None
     sent_at: datetime | None = None
     may_be_on_wire: bool = False  # an attempt has begun at some time; a retry does not reset it
+    content: dict[str, JSON] = field(default_factory=dict, hash=False)
+    typing: float = 0.0  # seconds for which the recipient sees us typing before it is sent
+    batch_id: str | None = None  # the bulk send that it is a part of
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,16 @@ Every `Future` here is a `concurrent.futures.Future` that settles by itself with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from actors.events import Event
-from actors.messages import JournalOperation, PageEvent
+from actors.messages import JournalOperation, PageCall, PageEvent
 from actors.model import (
+    JSON,
     Ack,
     IncomingMessage,
     NumberStatus,
@@ -52,8 +53,11 @@ class WhatsAppClient(Protocol):
 
     def state(self, deadline: float) -> Future[PageState]: ...
 
-    def send_text(self, message: OutgoingMessage, deadline: float) -> Future[SendReceipt]:
-        """Send with the message's own id. Fails with SendRefused (for good) or SendFailed (try again)."""
+    def send(self, message: OutgoingMessage, deadline: float) -> Future[SendReceipt]:
+        """Send with the message's own id, whatever its type; twice is as once.
+
+        Fails with SendRefused (for good) or SendFailed (try again).
+        """
         ...
 
     def find_sent(self, message: OutgoingMessage, deadline: float) -> Future[Ack | None]:
@@ -65,6 +69,10 @@ class WhatsAppClient(Protocol):
         ...
 
     def number_status(self, number: str, deadline: float) -> Future[NumberStatus]: ...
+
+    def ask(self, call: PageCall, arguments: Mapping[str, JSON], deadline: float) -> Future[JSON]:
+        """Ask the page, or have it do what leaves no message. SendRefused when it never will."""
+        ...
 
     def pairing_code(self, phone_number: str, deadline: float) -> Future[str]: ...
 

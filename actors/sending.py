@@ -91,7 +91,7 @@ class Sends:
 
     def _put_on_wire(self, request: SendMessage) -> None:
         wa_message_id = request.message.wa_message_id
-        sending = self._client.send_text(request.message, request.deadline)
+        sending = self._client.send(request.message, request.deadline)
         sending.add_done_callback(lambda future: self._tell(Sent(wa_message_id, future)))
 
 

@@ -20,6 +20,7 @@ from actors.leaving import IDLE, PAUSE, RECYCLE, Leaving
 from actors.messages import (
     AccountChanges,
     AckArrived,
+    AskPage,
     CheckNumber,
     CloseLane,
     ConnectionSuspect,
@@ -178,6 +179,8 @@ class SessionActor(Actor):
                 if self._state.status is not SessionStatus.QR:
                     raise SessionNotReady(f"a pairing code needs status qr, this is {self._state.status}")
                 self._pass_on(client.pairing_code(phone_number, deadline))
+            case AskPage(call=call, arguments=arguments, deadline=own):
+                self._pass_on(client.ask(call, arguments, self._when_ready(own or deadline)))
             case TakeScreenshot():
                 self._pass_on(client.screenshot(deadline))
             case Logout():

@@ -64,8 +64,11 @@ class HandClient:
     def state(self, deadline):
         return self._call("state")
 
-    def send_text(self, message, deadline):
-        return self._call("send_text", message.wa_message_id)
+    def send(self, message, deadline):
+        return self._call("send", message.wa_message_id)
+
+    def ask(self, call, arguments, deadline):
+        return self._call("ask", call, arguments)
 
     def find_sent(self, message, deadline):
         return self._call("find_sent", message.wa_message_id)

@@ -281,7 +281,7 @@ def ask(world, request):
 
 def test_a_send_is_answered_by_the_page(ready):
     answer = ask(ready, send())
-    ready.answer("send_text", SendReceipt(WA, Ack.SERVER))
+    ready.answer("send", SendReceipt(WA, Ack.SERVER))
     assert answer.result(0) == SendReceipt(WA, Ack.SERVER)
 
 
@@ -294,7 +294,7 @@ def test_a_send_is_answered_by_its_ack_when_the_page_forgets_to(ready):
 def test_a_refusal_and_a_failure_reach_the_asker(ready):
     for error in (SendRefused("not_on_whatsapp", "no"), SendFailed("no")):
         answer = ask(ready, send())
-        ready.answer("send_text", error=error)
+        ready.answer("send", error=error)
         with pytest.raises(type(error)):
             answer.result(0)
     assert ready.tree.state("session") == "running"
@@ -304,7 +304,7 @@ def test_nothing_is_sent_while_the_session_is_not_ready(ready):
     ready.page(StateChanged(OPENING))
     with pytest.raises(SessionNotReady):
         ask(ready, send()).result(0)
-    assert "send_text" not in ready.client.names()
+    assert "send" not in ready.client.names()
 
 
 def test_what_may_be_on_the_wire_is_looked_for_first(ready):
@@ -312,20 +312,20 @@ def test_what_may_be_on_the_wire_is_looked_for_first(ready):
     assert ready.client.names()[-1] == "find_sent"
     ready.answer("find_sent", Ack.READ)
     assert answer.result(0).ack is Ack.READ
-    assert "send_text" not in ready.client.names()
+    assert "send" not in ready.client.names()
 
 
 @pytest.mark.parametrize("known", [None, Ack.ERROR])
 def test_what_is_not_on_the_wire_is_sent(ready, known):
     ask(ready, send(may_be_on_wire=True))
     ready.answer("find_sent", known)
-    assert ready.client.names()[-1] == "send_text"
+    assert ready.client.names()[-1] == "send"
 
 
 def test_what_the_page_still_has_to_send_is_left_to_it(ready):
     answer = ask(ready, send(may_be_on_wire=True))
     ready.answer("find_sent", Ack.PENDING)
-    assert "send_text" not in ready.client.names()
+    assert "send" not in ready.client.names()
     ready.page(AckArrived(WA, Ack.SERVER))
     assert answer.result(0).ack is Ack.SERVER
 
@@ -335,7 +335,7 @@ def test_unable_to_tell_it_is_not_sent(ready):
     ready.answer("find_sent", error=DeadlinePassed("page"))
     with pytest.raises(SendFailed):
         answer.result(0)
-    assert "send_text" not in ready.client.names()
+    assert "send" not in ready.client.names()
 
 
 def test_a_send_ends_with_the_incarnation(ready):

@@ -85,6 +85,12 @@ class Phones:
         with urllib.request.urlopen(f"{self.url}/sim/ledger", timeout=10) as answer:  # noqa: S310
             return next((entry for entry in json.load(answer) if entry["id"] == message_id), None)
 
+    def kept(self, number: str, message_id: str) -> dict[str, Any]:
+        """A message as the server keeps it for this account."""
+        url = f"{self.url}/sim/phones/{number}/messages/{message_id}"
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310
+            return json.load(answer)
+
     def settle(self, number: str, deadline: float = DEADLINE) -> None:
         """Wait until the number's page is connected; another process's state can only be asked for."""
         until = time.monotonic() + deadline

@@ -30,7 +30,7 @@ def test_kill_9_of_the_browser_is_noticed_fails_what_is_pending_and_leaves_nothi
     ear = session.link()
     family = psutil.Process(session.client.pids[0]).children(recursive=True)
     session.phones.post(session.number, "faults", kind="slow_ack", seconds=30)
-    sending = session.client.send_text(session.message(), 60)
+    sending = session.client.send(session.message(), 60)
     os.kill(session.client.pids[0], signal.SIGKILL)
     assert ear.wait(BrowserLost, deadline=1).reason == "browser_exited"
     assert isinstance(sending.exception(1), SendFailed)
@@ -56,7 +56,7 @@ def test_a_stopped_browser_can_be_killed_and_the_next_one_has_its_login(session:
 def test_a_crashed_renderer_is_noticed_though_the_browser_lives(session: Session):
     ear = session.link()
     session.phones.post(session.number, "faults", kind="slow_ack", seconds=30)
-    sending = session.client.send_text(session.message(), 60)
+    sending = session.client.send(session.message(), 60)
     session.phones.post(session.number, "faults", kind="crash")
     assert ear.wait(BrowserLost).reason == "renderer_crashed"
     assert isinstance(sending.exception(1), SendFailed)
@@ -131,7 +131,7 @@ def test_a_cut_channel_is_mended_and_nothing_of_the_gap_is_lost_or_doubled(
 def test_a_call_under_which_the_page_reloads_fails_at_once_and_the_session_lives(session: Session):
     ear = session.link()
     session.phones.post(session.number, "faults", kind="slow_ack", seconds=30)
-    sending = session.client.send_text(session.message(), 60)
+    sending = session.client.send(session.message(), 60)
     mark = len(ear.events)
     session.phones.post(session.number, "faults", kind="reload")
     assert isinstance(sending.exception(5), SendFailed)

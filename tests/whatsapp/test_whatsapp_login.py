@@ -98,14 +98,14 @@ def test_calls_before_open_and_after_close_say_that_there_is_no_session(session:
     session.client.close().result(15)
     session.client.close().result(15)
     with pytest.raises(SessionNotReady):
-        session.client.send_text(session.message(), 1).result(2)
+        session.client.send(session.message(), 1).result(2)
 
 
 def test_before_wa_js_is_ready_a_send_is_refused_as_not_ready_and_the_state_says_nothing(session: Session):
     session.open()
     assert not session.client.state(5).result(6).connected
     with pytest.raises(SessionNotReady):
-        session.client.send_text(session.message(), 5).result(6)
+        session.client.send(session.message(), 5).result(6)
 
 
 def test_an_address_where_nobody_listens_fails_the_opening(

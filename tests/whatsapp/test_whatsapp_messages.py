@@ -18,7 +18,7 @@ Make = Callable[..., Session]
 
 def test_a_text_goes_out_once_with_our_id_and_its_levels_come_back(linked: Session, phones: Phones):
     message = linked.message("first\nsecond 🙂 \u2028 </script>")
-    receipt = linked.client.send_text(message, 10).result(11)
+    receipt = linked.client.send(message, 10).result(11)
     assert (receipt.wa_message_id, receipt.ack) == (message.wa_message_id, Ack.SERVER)
     entry = phones.ledger(message.wa_message_id)
     assert entry is not None
@@ -32,7 +32,7 @@ def test_a_text_goes_out_once_with_our_id_and_its_levels_come_back(linked: Sessi
 
 def test_many_texts_at_once_all_arrive_once_in_order(linked: Session, phones: Phones):
     messages = [linked.message(f"text {n}") for n in range(50)]
-    for future in [linked.client.send_text(message, 20) for message in messages]:
+    for future in [linked.client.send(message, 20) for message in messages]:
         future.result(21)
     entries = [phones.ledger(message.wa_message_id) for message in messages]
     assert [entry and entry["count"] for entry in entries] == [1] * 50
@@ -40,9 +40,9 @@ def test_many_texts_at_once_all_arrive_once_in_order(linked: Session, phones: Ph
 
 def test_the_same_message_given_twice_is_on_the_wire_once(linked: Session, phones: Phones):
     message = linked.message()
-    together = [linked.client.send_text(message, 10) for _ in range(3)]
+    together = [linked.client.send(message, 10) for _ in range(3)]
     assert {future.result(11).wa_message_id for future in together} == {message.wa_message_id}
-    assert linked.client.send_text(message, 10).result(11).ack >= Ack.SERVER
+    assert linked.client.send(message, 10).result(11).ack >= Ack.SERVER
     entry = phones.ledger(message.wa_message_id)
     assert entry is not None
     assert entry["count"] == 1
@@ -51,7 +51,7 @@ def test_the_same_message_given_twice_is_on_the_wire_once(linked: Session, phone
 def test_a_number_that_is_not_on_whatsapp_is_refused_for_good(linked: Session, phones: Phones):
     message = linked.message(to="99912345678")
     with pytest.raises(SendRefused) as caught:
-        linked.client.send_text(message, 10).result(11)
+        linked.client.send(message, 10).result(11)
     assert caught.value.code == "not_on_whatsapp"
     assert phones.ledger(message.wa_message_id) is None
 
@@ -63,8 +63,8 @@ def test_a_send_that_whatsapp_does_not_take_fails_and_may_be_tried_again(
     message = linked.message()
     phones.post(linked.number, "faults", kind="send_error", reject=reject)
     with pytest.raises(SendFailed):
-        linked.client.send_text(message, 10).result(11)
-    assert linked.client.send_text(message, 10).result(11).ack is Ack.SERVER
+        linked.client.send(message, 10).result(11)
+    assert linked.client.send(message, 10).result(11).ack is Ack.SERVER
     entry = phones.ledger(message.wa_message_id)
     assert entry is not None
     assert entry["count"] == 1
@@ -77,7 +77,7 @@ def test_a_send_without_an_answer_ends_at_its_deadline_and_the_message_is_found_
     message = session.message()
     phones.post(session.number, "faults", kind="lost_ack")
     with pytest.raises(DeadlinePassed):
-        session.client.send_text(message, 1).result(2)
+        session.client.send(message, 1).result(2)
     assert session.client.find_sent(message, 5).result(6) is Ack.PENDING
     session.client.close().result(15)
     ear = session.open()
@@ -92,8 +92,8 @@ def test_a_slow_answer_is_waited_for_by_the_next_try_instead_of_sent_again(linke
     message = linked.message()
     phones.post(linked.number, "faults", kind="slow_ack", seconds=1.5)
     with pytest.raises(DeadlinePassed):
-        linked.client.send_text(message, 0.5).result(2)
-    assert linked.client.send_text(message, 10).result(11).ack >= Ack.SERVER
+        linked.client.send(message, 0.5).result(2)
+    assert linked.client.send(message, 10).result(11).ack >= Ack.SERVER
     entry = phones.ledger(message.wa_message_id)
     assert entry is not None
     assert entry["count"] == 1
@@ -103,7 +103,7 @@ def test_what_was_sent_is_found_before_and_after_a_restart_and_nothing_else_is(s
     session.link()
     message = session.message()
     assert session.client.find_sent(message, 5).result(6) is None
-    session.client.send_text(message, 10).result(11)
+    session.client.send(message, 10).result(11)
     found = session.client.find_sent(message, 5).result(6)
     assert found is not None
     assert found >= Ack.SERVER
@@ -118,8 +118,8 @@ def test_what_was_sent_is_found_before_and_after_a_restart_and_nothing_else_is(s
 def test_what_was_sent_long_ago_is_found_in_the_chats_history(session: Session):
     session.link()
     old = session.message("old")
-    session.client.send_text(old, 10).result(11)
-    for future in [session.client.send_text(session.message(f"n {n}"), 20) for n in range(40)]:
+    session.client.send(old, 10).result(11)
+    for future in [session.client.send(session.message(f"n {n}"), 20) for n in range(40)]:
         future.result(21)
     session.client.close().result(15)
     session.open().connected()
@@ -145,7 +145,7 @@ def test_a_sender_known_by_lid_only_is_told_by_its_number_and_can_be_answered(
     assert arrived.sender == sender
     assert arrived.chat_id.endswith("@lid")
     answer = linked.message(to=sender)
-    assert linked.client.send_text(answer, 10).result(11).ack is Ack.SERVER
+    assert linked.client.send(answer, 10).result(11).ack is Ack.SERVER
     assert linked.client.find_sent(answer, 5).result(6) is not None
 
 
@@ -160,7 +160,7 @@ def test_media_is_told_with_its_caption_and_never_with_its_thumbnail(linked: Ses
 
 def test_our_own_messages_are_not_told_as_incoming(linked: Session, phones: Phones):
     mine = linked.message("mine")
-    linked.client.send_text(mine, 10).result(11)
+    linked.client.send(mine, 10).result(11)
     marker = phones.write(linked.number, "theirs")
     linked.ear.wait(MessageArrived, lambda event: event.message.wa_message_id == marker)
     told = {event.message.wa_message_id for event in linked.ear.all(MessageArrived)}

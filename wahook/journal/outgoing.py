@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -77,7 +78,8 @@ def accept(
     RuleBroken: "unknown_session", "key_reused", "id_taken", "bad_text", "bad_value".
     """
     wanted = operation.message
-    require_storable(wanted.body, wanted.to, wanted.idempotency_key or "")
+    content = json.dumps(wanted.content, ensure_ascii=False)
+    require_storable(wanted.body, wanted.to, wanted.idempotency_key or "", content.replace("\\u0000", "\0"))
     if wanted.send_at is not None and wanted.send_at.tzinfo is None:
         raise RuleBroken("bad_value", "send_at needs a time zone")
     earlier = _under_key(connection, wanted, now) or _duplicate(connection, operation, now)

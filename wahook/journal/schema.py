@@ -14,6 +14,7 @@ import sqlalchemy as sa
 # Both databases must prove that a query lies within the partial index: hence one text, without parameters.
 NEEDS_WORK = "status IN ('queued', 'scheduled', 'sending', 'failed')"
 PENDING = "state = 'pending'"
+IN_BATCH = sa.text("batch_id IS NOT NULL")
 
 
 class Utc(sa.types.TypeDecorator[datetime]):
@@ -93,8 +94,12 @@ messages_out = sa.Table(
     sa.Column("created_at", Utc, nullable=False),
     sa.Column("send_at", Utc),
     sa.Column("sent_at", Utc),
+    sa.Column("content", sa.JSON, nullable=False, server_default=sa.text("'{}'")),
+    sa.Column("typing", sa.Float, nullable=False, server_default=sa.text("0")),
+    sa.Column("batch_id", sa.Text),
     sa.UniqueConstraint("session_id", "wa_message_id"),
     sa.UniqueConstraint("session_id", "idempotency_key"),
+    sa.Index("ix_messages_out_batch", "batch_id", sqlite_where=IN_BATCH, postgresql_where=IN_BATCH),
     sa.Index("ix_messages_out_page", "session_id", "created_at", "seq"),
     sa.Index("ix_messages_out_content", "session_id", "content_hash", "created_at", "seq"),
     sa.Index(
@@ -182,6 +187,7 @@ mirror_changes = sa.Table(
     sa.Column("payload", sa.JSON, nullable=False),
     sa.Column("created_at", Utc, nullable=False),
     sa.Column("done", sa.Boolean, nullable=False),
+    sa.Column("error", sa.Text),  # set aside for this
     sa.Index("ix_mirror_changes_open", "done", "seq"),
     sqlite_autoincrement=True,  # whoever remembers a seq must never meet it again
 )

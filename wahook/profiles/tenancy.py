@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
 
 import structlog
 
 from actors.errors import Fault, PermanentLoss, TransientLoss
-from actors.messages import PageEvent, ProfileClosed, ProfileReady, StateChanged
-from actors.model import Ack, IncomingMessage, NumberStatus, OutgoingMessage, PageState, SendReceipt
+from actors.messages import PageCall, PageEvent, ProfileClosed, ProfileReady, StateChanged
+from actors.model import JSON, Ack, IncomingMessage, NumberStatus, OutgoingMessage, PageState, SendReceipt
 from actors.ports import WhatsAppClient
 from wahook.profiles import snapshot
 from wahook.profiles.errors import ArchiveDamaged, ProfileInUse, WrongKey
@@ -154,8 +154,11 @@ class Tenant:
     def state(self, deadline: float) -> Future[PageState]:
         return self._client.state(deadline)
 
-    def send_text(self, message: OutgoingMessage, deadline: float) -> Future[SendReceipt]:
-        return self._client.send_text(message, deadline)
+    def send(self, message: OutgoingMessage, deadline: float) -> Future[SendReceipt]:
+        return self._client.send(message, deadline)
+
+    def ask(self, call: PageCall, arguments: Mapping[str, JSON], deadline: float) -> Future[JSON]:
+        return self._client.ask(call, arguments, deadline)
 
     def find_sent(self, message: OutgoingMessage, deadline: float) -> Future[Ack | None]:
         return self._client.find_sent(message, deadline)

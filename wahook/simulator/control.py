@@ -11,7 +11,7 @@ from aiohttp import web
 
 from wahook.simulator.accounts import Account
 from wahook.simulator.content import content_of
-from wahook.simulator.errors import ConflictError, SimulatorError
+from wahook.simulator.errors import ConflictError, NotFoundError, SimulatorError
 from wahook.simulator.faults import KEPT, Fault
 from wahook.simulator.network import ACK_PLAYED, ACK_READ, Network, new_message_id
 from wahook.simulator.numbers import EVERYBODY, address, number, text_field
@@ -83,6 +83,7 @@ class Control:
             web.post(f"{phone}/scan", self.scan),
             web.post(f"{phone}/unlink", self.unlink),
             web.post(f"{phone}/messages", self.message),
+            web.get(f"{phone}/messages/{{message}}", self.kept),
             web.post(f"{phone}/read", self.read),
             web.post(f"{phone}/typing", self.typing),
             web.post(f"{phone}/profile", self.profile),
@@ -138,6 +139,14 @@ class Control:
         self._network.send(sender, group or address(digits), content)
         self._network.accept_ack(sender, content["id"])
         return web.json_response({"id": content["id"]}, status=201)
+
+    async def kept(self, request: web.Request) -> web.Response:
+        """GET …/messages/{id}: a message as the server keeps it for this account; 404 when it has none."""
+        account = self._network.known_account(_number(request))
+        record = account.index.get(request.match_info["message"])
+        if record is None:
+            raise NotFoundError("this account has no such message")
+        return web.json_response(record)
 
     async def read(self, request: web.Request) -> web.Response:
         """POST …/read {from?, played?}: this phone's owner reads (plays) what it was sent; how many."""

@@ -196,6 +196,7 @@
     on('chat.new_message', tellMessage);
     on('chat.msg_ack_change', ({ ack, ids }) => { for (const key of ids) tellAck(key, ack); });
     on('loader.full_ready', stateMayHaveChanged);
+    for (const watcher of kit.watchers) watcher(on);
     if (injected()) watchModels();
     else on('loader.injected', () => setTimeout(guarded('models', watchModels), 0));
     setInterval(guarded('state', () => { if (injected()) tellState(); }), STATE_NET_MS);
@@ -208,8 +209,9 @@
     if (mode !== 'MAIN' || socket !== 'CONNECTED') throw new Refusal('not_ready', `the page is ${mode}/${socket}`);
   }
 
-  // One person has one chat, by number or by LID.
+  // One person has one chat, by number or by LID. An address with a server is the chat's own.
   function knownChats(to) {
+    if (to.includes('@')) return [store().ChatStore.get(wid(to))].filter(Boolean);
     const number = wid(`${to}@c.us`);
     const addresses = [number, store().lidPnCache?.getCurrentLid(number)].filter(Boolean);
     return addresses.map((address) => store().ChatStore.get(address)).filter(Boolean);
@@ -221,6 +223,7 @@
   async function chatOf(to) {
     const [known] = knownChats(to);
     if (known) return known;
+    if (to.includes('@')) throw new Refusal('unknown_chat', 'this account has no such chat');
     const found = await exists(to);
     if (!found) throw new Refusal('not_on_whatsapp', 'this number is not on WhatsApp');
     return window.WPP.chat.find(text(found.wid));
@@ -242,7 +245,7 @@
   const sending = new Map();
   const failed = new Set(); // tried in this document, and nothing of it runs any more
 
-  function sendText(message) {
+  function sendMessage(message) {
     const { id } = message;
     const running = sending.get(id) ?? sendOnce(message).catch((error) => {
       failed.add(id);
@@ -252,14 +255,26 @@
     return running;
   }
 
-  async function sendOnce({ to, id, body }) {
+  // Of the chat's own address: wa-js refuses another.
+  function ownKey(chat, id) {
+    const key = `true_${text(chat.id)}_${id}`;
+    return text(chat.id).endsWith('@g.us') ? `${key}_${text(window.WPP.conn.getMyUserLid())}` : key;
+  }
+
+  const senders = {}; // by type: those that leave a message under its fixed id
+  const commands = {}; // by type: those that change another message; done twice is as done once
+
+  async function sendOnce(message) {
     ready();
+    const { to, id, type } = message;
+    if (type in commands) return (await commands[type](message)) ?? { ack: 1 };
+    if (!(type in senders)) throw new Refusal('unknown_type', `cannot send ${type}`);
     const chat = await chatOf(to);
-    const messageId = `true_${text(chat.id)}_${id}`; // of the chat's own address: wa-js refuses another
+    const messageId = ownKey(chat, id);
     const known = store().MsgStore.get(messageId);
     // Not ours to repeat: the server has it, or the page is at it by itself since it was loaded.
     if (known && (known.ack >= 1 || (known.ack === 0 && !failed.has(id)))) return { ack: await settled(known) };
-    const result = await window.WPP.chat.sendTextMessage(text(chat.id), body, {
+    const result = await senders[type](chat, message, {
       messageId, waitForAck: true, markIsRead: false, detectMentioned: false, linkPreview: false,
     });
     const outcome = result.sendMsgResult?.messageSendResult ?? 'OK';
@@ -276,11 +291,12 @@
     }
   }
 
-  async function findSent({ to, id }) {
+  async function findSent({ to, id, type }) {
     ready();
+    if (type in commands) return null;
     for (const chat of knownChats(to)) {
       const here = chat.msgs.findFirst((msg) => msg.id.fromMe && msg.id.id === id)
-        ?? await byKey(`true_${text(chat.id)}_${id}`)
+        ?? await byKey(ownKey(chat, id))
         ?? (await window.WPP.chat.getMessages(text(chat.id), { count: HISTORY_PAGE }))
           .find((msg) => keyOf(msg).fromMe && keyOf(msg).id === id);
       if (here) return { ack: Number(here.ack ?? 0) };
@@ -330,7 +346,7 @@
 
   const calls = {
     state,
-    sendText,
+    send: sendMessage,
     findSent,
     recentIncoming,
     numberStatus,
@@ -348,6 +364,13 @@
       return missed.length;
     },
   };
+
+  const kit = {
+    Refusal, push, guarded, described, store, text, wid, digits, keyOf, bodyOf, plain, isIncoming, ready, knownChats,
+    chatOf, byKey, historyOf, senders, commands, watchers: [],
+  };
+  for (const part of window.__wahookParts ?? []) Object.assign(calls, part(kit));
+  delete window.__wahookParts;
 
   async function call(name, args) {
     try {

@@ -5,7 +5,22 @@ from __future__ import annotations
 from actors.errors import DomainError, Fault, SendRefused, SessionNotReady
 
 NOT_READY = frozenset({"not_ready", "cannot_get_code_for_already_authenticated"})
-REFUSED = frozenset({"not_on_whatsapp"})
+REFUSED = frozenset(
+    {
+        "not_on_whatsapp",
+        "unknown_chat",
+        "unknown_contact",
+        "unknown_message",
+        "unknown_type",
+        "not_allowed",
+        "not_business",
+        "media_invalid",
+        "media_gone",
+        "edit_message_error",
+        "file_too_large",
+        "mentioned_is_not_user",
+    }
+)
 
 
 class PageCallFailed(Fault):

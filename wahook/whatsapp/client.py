@@ -6,15 +6,15 @@ import asyncio
 import base64
 import random
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
 import structlog
 
 from actors.errors import DeadlinePassed, Fault, SendFailed, SessionNotReady
-from actors.messages import PageEvent
-from actors.model import Ack, IncomingMessage, NumberStatus, OutgoingMessage, PageState, SendReceipt
+from actors.messages import PageCall, PageEvent
+from actors.model import JSON, Ack, IncomingMessage, NumberStatus, OutgoingMessage, PageState, SendReceipt
 from wahook.browser.driver import ChromeDriver, SeleniumFault
 from wahook.browser.makers import BrowserMaker
 from wahook.loop import LoopThread
@@ -83,7 +83,7 @@ class PageClient:
     def state(self, deadline: float) -> Future[PageState]:
         return self._run(self._state(deadline), deadline)
 
-    def send_text(self, message: OutgoingMessage, deadline: float) -> Future[SendReceipt]:
+    def send(self, message: OutgoingMessage, deadline: float) -> Future[SendReceipt]:
         return self._run(self._send(message, deadline), deadline)
 
     def find_sent(self, message: OutgoingMessage, deadline: float) -> Future[Ack | None]:
@@ -94,6 +94,9 @@ class PageClient:
 
     def number_status(self, number: str, deadline: float) -> Future[NumberStatus]:
         return self._run(self._number(number, deadline), deadline)
+
+    def ask(self, call: PageCall, arguments: Mapping[str, JSON], deadline: float) -> Future[JSON]:
+        return self._run(self._ask(call, arguments, deadline), deadline)
 
     def pairing_code(self, phone_number: str, deadline: float) -> Future[str]:
         return self._run(self._pairing(phone_number, deadline), deadline)
@@ -122,9 +125,8 @@ class PageClient:
         return page_state(await self._live().ask("state", {}, deadline))
 
     async def _send(self, message: OutgoingMessage, deadline: float) -> SendReceipt:
-        arguments = {"to": message.to, "id": message.wa_message_id, "body": message.body}
         try:
-            answer = await self._live().ask("sendText", arguments, deadline)
+            answer = await self._live().ask("send", _as_asked(message), deadline)
         except DeadlinePassed:
             raise
         except Fault as error:
@@ -132,8 +134,7 @@ class PageClient:
         return SendReceipt(message.wa_message_id, ack_of(answer["ack"]))
 
     async def _find(self, message: OutgoingMessage, deadline: float) -> Ack | None:
-        arguments = {"to": message.to, "id": message.wa_message_id}
-        answer = await self._live().ask("findSent", arguments, deadline)
+        answer = await self._live().ask("findSent", _as_asked(message), deadline)
         return None if answer is None else ack_of(answer["ack"])
 
     async def _recent(self, since: int, deadline: float) -> tuple[IncomingMessage, ...]:
@@ -145,6 +146,10 @@ class PageClient:
 
     async def _pairing(self, number: str, deadline: float) -> str:
         return str(await self._live().ask("pairingCode", {"number": number}, deadline))
+
+    async def _ask(self, call: PageCall, arguments: Mapping[str, JSON], deadline: float) -> JSON:
+        answer: JSON = await self._live().ask(call.value, dict(arguments), deadline)
+        return answer
 
     async def _nothing(self, name: str, deadline: float) -> None:
         await self._live().ask(name, {}, deadline)
@@ -181,6 +186,16 @@ async def _within(deadline: float, work: Coroutine[Any, Any, T]) -> T:
             return await work
     except TimeoutError:
         raise DeadlinePassed(f"no answer from the page within {deadline:g} s") from None
+
+
+def _as_asked(message: OutgoingMessage) -> dict[str, Any]:
+    return {
+        "to": message.to,
+        "id": message.wa_message_id,
+        "type": message.type,
+        "body": message.body,
+        "content": message.content,
+    }
 
 
 def _done() -> Future[None]:

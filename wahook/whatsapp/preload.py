@@ -19,6 +19,8 @@ CONFIG = "window.WPPConfig={disableGoogleAnalytics:true};"
 # Not in frames and error pages, and once only: injected twice, wa-js wraps everything twice.
 GUARD = "if(window.top===window.self&&/^https?:$/.test(location.protocol)&&!window.WPP)"
 PRESENT = "location.protocol.startsWith('http')?Boolean(window.__wahook):null"
+# The last takes in the parts before it.
+BRIDGE = ("bridge_sending.js", "bridge_reading.js", "bridge_media.js", "bridge.js")
 NPM_BUNDLE = "@wppconnect/wa-js/dist/wppconnect-wa.js"
 
 
@@ -36,7 +38,8 @@ class Preload:
             bundle = wa_js.read_text(encoding="utf-8")
         except OSError as error:
             raise ProcessError(f"no wa-js at {wa_js}: run `make setup`") from error
-        bridge = files("wahook.whatsapp").joinpath("bridge.js").read_text(encoding="utf-8")
+        here = files("wahook.whatsapp")
+        bridge = "".join(here.joinpath(name).read_text(encoding="utf-8") for name in BRIDGE)
         return cls(f"{GUARD}{{{CONFIG}{bundle}\n}}", bridge)
 
     async def install(self, page: Page, deadline: float) -> None:
