@@ -232,6 +232,32 @@ class ProfileArchive(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Bytes. `rss` of this process; `tree` of it and all of its children, pages they share counted once."""
+
+    rss: int
+    tree: int
+
+
+class MemoryMeter(Protocol):
+    """How much memory the service takes. Blocking, some milliseconds for each process; never raises."""
+
+    def read(self) -> Usage: ...
+
+
+class Storehouse(Protocol):
+    """What gathers on the disk beside the journal. Blocking; for one actor's thread."""
+
+    def trim(self, session_id: str) -> int:
+        """Remove the caches of a profile that nobody uses; the bytes freed, 0 when somebody does."""
+        ...
+
+    def clear(self, before: datetime) -> int:
+        """Remove the profiles that were set aside before then; how many."""
+        ...
+
+
 class Calendar(Protocol):
     """Wall-clock time, for what people read and what is stored; never for measuring a wait."""
 
@@ -247,6 +273,37 @@ class EdgeAddress:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhooksView:
+    """What the sender of webhooks is doing, for the operator's tree. Counts since its start."""
+
+    receivers: int = 0
+    open_circuits: int = 0  # receivers that do not answer and are left alone for a while
+    in_flight: int = 0
+    waiting: int = 0  # in memory; the journal may have more
+    delivered: int = 0
+    failed_attempts: int = 0
+    dead: int = 0
+    last_error: str | None = None
+
+
+class WebhookSender(Protocol):
+    """Delivers what the journal has for webhooks, in a thread of its own."""
+
+    def start(self, on_death: Callable[[BaseException], None]) -> None:
+        """Begin with what is pending on disk. `on_death`: its loop ended by itself; any thread."""
+        ...
+
+    def stop(self, deadline: float) -> None:
+        """Begin nothing more, wait for what is in flight, end the thread within `deadline` s. Idempotent.
+
+        What was still in flight then goes again after the next start, with the same id.
+        """
+        ...
+
+    def view(self) -> WebhooksView: ...
 
 
 class EdgePort(Protocol):

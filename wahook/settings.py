@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from wahook.settings_notify import NotifySettings
 from wahook.settings_sources import ConfigFile, Environment, explain
+from wahook.settings_webhooks import WebhookSettings
 
 Seconds = Annotated[float, Field(gt=0)]
 Rate = Annotated[
@@ -23,7 +24,7 @@ Rate = Annotated[
 ]
 
 
-class Settings(NotifySettings):
+class Settings(NotifySettings, WebhookSettings):
     """One field per variable; the variable is the field's name in capitals unless an alias is given."""
 
     model_config = SettingsConfigDict(

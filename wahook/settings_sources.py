@@ -14,7 +14,13 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSourc
 from actors.errors import WahookError
 
 CONFIG_VARIABLE = "WAHOOK_CONFIG"
-PERSONAL = {"TEST_MESSAGE_TO", "NOTIFY_EMAIL", "SMTP_USER", "SMTP_FROM"}  # even a wrong one stays out of logs
+PERSONAL = {
+    "TEST_MESSAGE_TO",
+    "NOTIFY_EMAIL",
+    "SMTP_USER",
+    "SMTP_FROM",
+    "WEBHOOKS",
+}  # numbers, addresses, secrets of receivers: out of logs, even wrong ones
 
 
 class SettingsError(WahookError):

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 import structlog
 
 from actors.durable import AddDeliveries, Delivery, ReplayDelivery
+from actors.errors import JournalError
 from actors.messages import EndAttempt, JournalOperation, RecordAck
 from actors.model import OutgoingMessage
 from wahook.journal import durable, outgoing
@@ -64,6 +65,8 @@ class Aftermath:
                 self._added.append(again)
         try:
             follows = tuple(self._policy.of(operation, before, result, now))
+        except JournalError:  # the database ails: nothing is written, and all of it is told again
+            raise
         except Exception:  # noqa: BLE001 - a message is worth more than the telling of it
             _log.exception("journal.consequence_failed", operation=type(operation).__name__)
             return

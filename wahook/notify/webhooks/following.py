@@ -1,0 +1,115 @@
+"""Which deliveries follow from what is journaled: the journal asks in the middle of its transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from actors.durable import Delivery
+from actors.events import Event, MessageAck, MessageFailed, MessageReceived, MessageSent
+from actors.messages import (
+    DeleteAccount,
+    EndAttempt,
+    JournalOperation,
+    RecordAck,
+    RecordIncoming,
+    SaveAccount,
+    UpdateAccount,
+)
+from actors.model import Account, IncomingMessage, MessageStatus, OutgoingMessage
+from actors.session_view import received
+from wahook.notify.webhooks.envelope import deliveries
+from wahook.notify.webhooks.receivers import Receivers
+
+JOURNALED = frozenset(kind.name for kind in (MessageReceived, MessageSent, MessageAck, MessageFailed))
+_ON_WIRE = frozenset({MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ})
+
+
+class WebhookConsequences:
+    """Implements `wahook.journal.consequences.Consequences`.
+
+    `committed` and `doubted` hear, on the writer's thread, of what is on disk and of commits that failed.
+    """
+
+    def __init__(
+        self,
+        receivers: Receivers,
+        patience: timedelta,
+        committed: Callable[[Sequence[Delivery]], object],
+        doubted: Callable[[], object],
+    ) -> None:
+        self._receivers = receivers
+        self._patience = patience
+        self._committed = committed
+        self._doubted = doubted
+
+    def needs_before(self, operation: JournalOperation) -> bool:
+        """Only for a session that somebody listens to; an EndAttempt does not name its session."""
+        match operation:
+            case RecordAck(session_id=session_id):
+                return bool(self._receivers.of(session_id))
+            case EndAttempt():
+                return self._receivers.any()
+        return False
+
+    def of(
+        self, operation: JournalOperation, before: OutgoingMessage | None, result: object, now: datetime
+    ) -> tuple[Delivery, ...]:
+        """What receivers are told because of it."""
+        self._follow(operation, result)
+        return tuple(
+            one
+            for event, chat in happened(operation, before, result)
+            for one in deliveries(
+                event, self._receivers.hearing(event.session_id, event.name), chat, now, self._patience
+            )
+        )
+
+    def committed(self, added: Sequence[Delivery]) -> None:
+        """Hand them to the sender."""
+        self._committed(added)
+
+    def undone(self) -> None:
+        """Nobody knows what is on disk: read it."""
+        self._receivers.doubt()
+        self._doubted()
+
+    def _follow(self, operation: JournalOperation, result: object) -> None:
+        match operation, result:
+            case SaveAccount(), (Account() as account, bool()):
+                self._receivers.note(account)
+            case UpdateAccount(), Account() as account:
+                self._receivers.note(account)
+            case DeleteAccount(session_id=session_id), _:
+                self._receivers.forget(session_id)
+
+
+def happened(
+    operation: JournalOperation, before: OutgoingMessage | None, result: object
+) -> Iterator[tuple[Event, str]]:
+    """The events of an operation, in order, each with its chat. Pure."""
+    match operation, result:
+        case RecordIncoming(session_id=session_id), tuple() as messages:
+            for message in messages:
+                if isinstance(message, IncomingMessage):
+                    yield received(session_id, message), chat_of(message)
+        case ((RecordAck() | EndAttempt()), OutgoingMessage() as after) if before is not None:
+            for event in _outgoing(operation, before, after):
+                yield event, after.to
+
+
+def chat_of(message: IncomingMessage) -> str:
+    """A number for one person, as outgoing messages name them; the chat's id for a group."""
+    return message.chat_id if message.is_group else message.sender
+
+
+def _outgoing(
+    operation: JournalOperation, before: OutgoingMessage, after: OutgoingMessage
+) -> Iterator[Event]:
+    ids = after.session_id, after.message_id
+    if before.status not in _ON_WIRE and after.status in _ON_WIRE:
+        yield MessageSent(*ids, after.wa_message_id, after.to)
+    if before.status is not MessageStatus.FAILED and after.status is MessageStatus.FAILED:
+        yield MessageFailed(*ids, after.to, after.error or "failed")
+    if isinstance(operation, RecordAck):
+        yield MessageAck(*ids, after.wa_message_id, after.ack, after.status)
