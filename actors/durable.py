@@ -63,6 +63,7 @@ class MirrorChange:
     payload: dict[str, JSON]
     seq: int = 0
     created_at: datetime | None = None
+    error: str | None = None  # set aside for this: it is not open until it is retried
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +125,22 @@ class AddMirrorChanges:
 
 @dataclass(frozen=True, slots=True)
 class EndMirrorChanges:
-    """The mirror has these now. -> how many were open"""
+    """The mirror has these now: forget them. -> how many there were"""
 
     seqs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetAsideMirrorChanges:
+    """The mirror refuses these for good; `error` says why, without a row's content. -> how many were open"""
+
+    seqs: tuple[int, ...]
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryMirrorChanges:
+    """Open again what was set aside. -> how many"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,5 +158,7 @@ DurableOperation: TypeAlias = (
     | EndMail
     | AddMirrorChanges
     | EndMirrorChanges
+    | SetAsideMirrorChanges
+    | RetryMirrorChanges
     | Prune
 )

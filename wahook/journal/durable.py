@@ -21,6 +21,8 @@ from actors.durable import (
     MirrorChange,
     Prune,
     ReplayDelivery,
+    RetryMirrorChanges,
+    SetAsideMirrorChanges,
     TaskState,
 )
 from actors.errors import RuleBroken
@@ -101,9 +103,22 @@ def add_changes(
 
 
 def end_changes(connection: sa.Connection, operation: EndMirrorChanges, _: datetime) -> int:
-    """Close them."""
-    these = mirror_changes.c.seq.in_(operation.seqs), mirror_changes.c.done.is_(False)
-    return connection.execute(sa.update(mirror_changes).where(*these).values(done=True)).rowcount
+    """Remove them: nobody asks for what the mirror has."""
+    these = mirror_changes.c.seq.in_(operation.seqs)
+    return connection.execute(sa.delete(mirror_changes).where(these)).rowcount
+
+
+def set_aside(connection: sa.Connection, operation: SetAsideMirrorChanges, _: datetime) -> int:
+    """Let the rest pass."""
+    these = mirror_changes.c.seq.in_(operation.seqs), mirror_changes.c.error.is_(None)
+    error = storable(operation.error)
+    return connection.execute(sa.update(mirror_changes).where(*these).values(error=error)).rowcount
+
+
+def retry_changes(connection: sa.Connection, _operation: RetryMirrorChanges, _: datetime) -> int:
+    """Another chance for all."""
+    aside = mirror_changes.c.error.is_not(None)
+    return connection.execute(sa.update(mirror_changes).where(aside).values(error=None)).rowcount
 
 
 def prune(connection: sa.Connection, operation: Prune, _: datetime) -> int:

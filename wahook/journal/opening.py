@@ -17,6 +17,7 @@ from wahook.journal.consequences import Consequences
 from wahook.journal.engines import Engines, make_engines
 from wahook.journal.faults import database_faults
 from wahook.journal.migrate import bring_up_to_date
+from wahook.journal.mirroring import MirrorPolicy
 from wahook.journal.queues import QueueReader
 from wahook.journal.reader import JournalReader
 from wahook.journal.sql_journal import SqlJournal
@@ -66,6 +67,7 @@ def open_journal(
     calendar: Calendar = utc_now,
     deadline: float = 5.0,
     consequences: Consequences | None = None,
+    mirror: MirrorPolicy | None = None,
 ) -> OpenedJournal:
     """Open the journal at an SQLAlchemy URL (sqlite:///file, postgresql://…), made or migrated as needed.
 
@@ -77,7 +79,7 @@ def open_journal(
     with _disposing(engines):
         bring_up_to_date(engines.write)
     return OpenedJournal(
-        SqlJournal(engines.write, calendar, consequences),
+        SqlJournal(engines.write, calendar, consequences, mirror),
         JournalReader(engines.read),
         QueueReader(engines.read),
         engines,

@@ -30,6 +30,10 @@ class QueueReader:
         """Pending ones whose time has come, in the order in which they were added."""
         return self._read(_due(mails, now, limit), mail)
 
+    def mails_since(self, since: datetime) -> list[Mail]:
+        """Those that were added since then, sent or not, in the order in which they were added."""
+        return self._read(sa.select(mails).where(mails.c.created_at >= since).order_by(mails.c.seq), mail)
+
     def next_due(self, table: sa.Table = deliveries) -> datetime | None:
         """When the next pending one is due; None when none is pending. `table`: deliveries or mails."""
         earliest = sa.func.min(table.c.next_at, type_=table.c.next_at.type).label("earliest")
@@ -65,7 +69,21 @@ class QueueReader:
 
     def open_changes(self, limit: int = 500) -> list[MirrorChange]:
         """What the mirror does not have yet, in order."""
-        still = sa.select(mirror_changes).where(mirror_changes.c.done.is_(False))
+        return self._changes(mirror_changes.c.error.is_(None), limit)
+
+    def set_aside_changes(self, limit: int = 500) -> list[MirrorChange]:
+        """What the mirror refused, in order."""
+        return self._changes(mirror_changes.c.error.is_not(None), limit)
+
+    def count_changes(self) -> tuple[int, int]:
+        """How many changes are open, and how many set aside."""
+        number, aside = sa.func.count().label("number"), sa.func.count(mirror_changes.c.error).label("aside")
+        still = sa.select(number, aside).where(mirror_changes.c.done.is_(False))
+        (counted,) = self._read(still, lambda row: (int(row["number"]), int(row["aside"])))
+        return counted[0] - counted[1], counted[1]
+
+    def _changes(self, which: sa.ColumnElement[bool], limit: int) -> list[MirrorChange]:
+        still = sa.select(mirror_changes).where(mirror_changes.c.done.is_(False), which)
         return self._read(still.order_by(mirror_changes.c.seq).limit(limit), mirror_change)
 
     def _read(self, query: sa.Select[Any], make: Callable[[sa.RowMapping], T]) -> list[T]:

@@ -18,6 +18,8 @@ from actors.durable import (
     EndMirrorChanges,
     Prune,
     ReplayDelivery,
+    RetryMirrorChanges,
+    SetAsideMirrorChanges,
 )
 from actors.errors import CommitUncertain, DomainError, RuleBroken
 from actors.messages import (
@@ -38,6 +40,7 @@ from wahook.journal import durable, incoming, outgoing, sessions
 from wahook.journal.aftermath import Aftermath
 from wahook.journal.consequences import Consequences
 from wahook.journal.faults import database_faults, describe, is_value_fault
+from wahook.journal.mirroring import Mirroring, MirrorPolicy
 
 _log = structlog.get_logger(__name__)
 
@@ -46,11 +49,16 @@ class SqlJournal:
     """Writes the journal. One thread at a time; blocks at most for the engine's deadlines."""
 
     def __init__(
-        self, engine: sa.Engine, calendar: Calendar, consequences: Consequences | None = None
+        self,
+        engine: sa.Engine,
+        calendar: Calendar,
+        consequences: Consequences | None = None,
+        mirror: MirrorPolicy | None = None,
     ) -> None:
         self._engine = engine
         self._calendar = calendar
         self._aftermath = Aftermath(consequences)
+        self._mirroring = Mirroring(mirror)
 
     def write(self, operations: Sequence[JournalOperation]) -> list[object]:
         """Apply all in one transaction and commit to disk; results in the same order.
@@ -61,6 +69,7 @@ class SqlJournal:
         now = self._calendar()
         with (
             self._aftermath,
+            self._mirroring,
             database_faults("writing the journal"),
             self._engine.connect() as connection,
             connection.begin() as transaction,
@@ -75,6 +84,7 @@ class SqlJournal:
             before = self._aftermath.before(connection, operation)
             result = _APPLY[type(operation)](connection, operation, now)
             self._aftermath.after(connection, operation, before, result, now)
+            self._mirroring.after(connection, operation, result, now)
         except DomainError as error:
             _undo(connection)
             return error
@@ -105,6 +115,8 @@ _APPLY: dict[type, Callable[[sa.Connection, Any, datetime], object]] = {
     EndMail: durable.end_mail,
     AddMirrorChanges: durable.add_changes,
     EndMirrorChanges: durable.end_changes,
+    SetAsideMirrorChanges: durable.set_aside,
+    RetryMirrorChanges: durable.retry_changes,
     Prune: durable.prune,
 }
 
