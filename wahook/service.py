@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import random
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 
 import structlog
 from redis import Redis
@@ -22,12 +20,15 @@ from supervision import Exit, SupervisorSpec, System
 from wahook.announcer import Announcer
 from wahook.assembly import STARTS_AT_ONCE, Assembly
 from wahook.board import Board
+from wahook.data_lock import take
 from wahook.edge.app import Parts as EdgeParts
 from wahook.edge.keys import ApiKey, find_or_make
 from wahook.edge.server import EdgeServer
 from wahook.journal.opening import OpenedJournal, open_journal
 from wahook.loop import LoopThread
 from wahook.messages import MessageCommands, MessagesParts
+from wahook.metrics import Meters
+from wahook.metrics.wiring import MeteredJournal, Metrics
 from wahook.npm import find_module_file
 from wahook.operations import Checks, OperationsDesk
 from wahook.outbox.connection import connect
@@ -60,7 +61,7 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock: int | None = _only_one(settings.data)
+        self._lock: int | None = take(settings.data)
         self.key: ApiKey = find_or_make(
             settings.api_key.get_secret_value() if settings.api_key else None, settings.data
         )
@@ -73,6 +74,7 @@ class Service:
         self._embedded, self._redis = self._make_redis()
         self.announcer = Announcer()
         self.board = Board()
+        self.meters = Meters()
         self.system = System(self._root(), name="wahook", info={"wahook": version("wahook")})
         self.sessions = self._make_sessions()
         self.messages = MessageCommands(
@@ -100,7 +102,7 @@ class Service:
     def _root(self) -> SupervisorSpec:
         return tree.root(
             tree.RootParts(
-                redis=self._embedded, chromedriver=self._browsers.driver, journal=self._journal.writer
+                redis=self._embedded, chromedriver=self._browsers.driver, journal=MeteredJournal(self._journal.writer, self.meters)
             )
         )
 
@@ -137,6 +139,13 @@ class Service:
         )
 
     def _make_edge(self) -> EdgeServer:
+        metrics = Metrics(
+            self.meters,
+            system=self.system,
+            board=self.board,
+            reader=self._journal.reader,
+            announcer=self.announcer,
+        )
         parts = EdgeParts(
             sessions=self.sessions,
             messages=self.messages,
@@ -145,6 +154,8 @@ class Service:
             cors_origins=self.settings.cors_origins,
             socket_io_client=find_module_file("socket.io-client/dist/socket.io.esm.min.js"),
             version=version("wahook"),
+            metrics=metrics.text,
+            observe=metrics.request,
         )
         return EdgeServer(parts, self.settings.host, self.settings.port)
 
@@ -205,14 +216,3 @@ class Service:
 
 def _activity(account: Account) -> datetime:
     return account.last_seen or account.connected_at or datetime.min.replace(tzinfo=UTC)
-
-
-def _only_one(data: Path) -> int:
-    """One service for one data folder. Raises ProcessError when another one runs there."""
-    descriptor = os.open(data / "service.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise ProcessError(f"another wahook runs on {data}: stop it, or set WAHOOK_DATA") from None
-    return descriptor

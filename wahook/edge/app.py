@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
 
 from wahook.edge.assets import static_routes
-from wahook.edge.guard import Guard
+from wahook.edge.guard import Guard, Observe
 from wahook.edge.hub import Hub
 from wahook.edge.keys import KeyCheck
 from wahook.edge.message_routes import MessageRoutes
@@ -35,11 +35,13 @@ class Parts:
     cors_origins: Sequence[str] = ()
     socket_io_client: Path | None = None
     version: str = "0"
+    metrics: Callable[[], str] = str
+    observe: Observe = lambda *_: None
 
 
 def create_app(parts: Parts) -> tuple[web.Application, Hub]:
     """On the edge's loop. Raises OSError when a static file is missing."""
-    service = ServiceRoutes(parts.operations)
+    service = ServiceRoutes(parts.operations, parts.metrics)
     found = list(
         endpoints(
             SessionRoutes(parts.sessions),
@@ -51,7 +53,7 @@ def create_app(parts: Parts) -> tuple[web.Application, Hub]:
     service.document = describe(found, parts.version)
     assets = static_routes(parts.socket_io_client)
     check = KeyCheck(parts.api_key)
-    guard = Guard(check, {*_open_paths(found), *assets, SOCKET_IO}, parts.cors_origins)
+    guard = Guard(check, {*_open_paths(found), *assets, SOCKET_IO}, parts.cors_origins, parts.observe)
     app = web.Application(middlewares=[guard.middleware], client_max_size=BODY_BYTES)
     app.on_response_prepare.append(guard.add_headers)
     _add(app, {(each.route.method, each.route.path): each for each in found})

@@ -15,6 +15,7 @@ from wahook.edge.problems import Problem, problem_of
 
 _log = structlog.get_logger(__name__)
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Observe: TypeAlias = Callable[[str, str, int, float], object]  # method, route, status, seconds
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -24,15 +25,26 @@ _HEADERS = {
     "Cache-Control": "no-store",
     "Server": "wahook",
 }
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 _EXPOSED = "ETag, Location, Retry-After, Idempotency-Replayed"
 _ALLOWED = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Api-Key, X-Operator"
 
 
 class Guard:
-    """The middleware of the edge, and its header signal. `open_paths`: templates that need no key."""
+    """The middleware of the edge, and its header signal. `open_paths`: templates that need no key.
 
-    def __init__(self, check: KeyCheck, open_paths: Collection[str], origins: Sequence[str]) -> None:
+    `observe` is told of every answer; the route is its template, empty for what is not there.
+    """
+
+    def __init__(
+        self,
+        check: KeyCheck,
+        open_paths: Collection[str],
+        origins: Sequence[str],
+        observe: Observe = lambda *_: None,
+    ) -> None:
         self._check = check
+        self._observe = observe
         self._open = frozenset(open_paths)
         self._origins = frozenset(origins)
 
@@ -48,12 +60,16 @@ class Guard:
             answer = await self._admitted(request, handler)
         except Exception as error:  # noqa: BLE001  # clients get a problem, never a bare failure
             answer = _failed(request, error)
+        route, seconds = _template(request), time.monotonic() - began
         _log.debug(
             "edge.answered",
             method=request.method,
-            route=_template(request),
+            route=route,
             status=answer.status,
-            seconds=round(time.monotonic() - began, 4),
+            seconds=round(seconds, 4),
+        )
+        self._observe(
+            request.method if request.method in _METHODS else "other", route, answer.status, seconds
         )
         return answer
 

@@ -1,8 +1,10 @@
-"""How the service is, and its own description."""
+"""How the service is, what it measures, and its own description."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -12,6 +14,7 @@ from wahook.edge.represent import json_answer
 from wahook.edge.routing import Answer, route
 from wahook.edge.schemas import HealthBody, LiveBody, ObjectBody
 
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _HEALTH = {
     200: Answer("All is well.", HealthBody),
     503: Answer("Something needed is not there; the fields say what.", HealthBody),
@@ -19,10 +22,11 @@ _HEALTH = {
 
 
 class ServiceRoutes:
-    """`document` is set once all routes are known."""
+    """`document` is set once all routes are known. `metrics` is called on helper threads."""
 
-    def __init__(self, operations: Operations) -> None:
+    def __init__(self, operations: Operations, metrics: Callable[[], str] = str) -> None:
         self._operations = operations
+        self._metrics = metrics
         self.document: dict[str, JSON] = {}
 
     @route("GET", "/api/health", "service", _HEALTH, is_open=True)
@@ -44,6 +48,12 @@ class ServiceRoutes:
     async def get_liveness(self) -> web.StreamResponse:
         """Check whether the service's event loop turns; needs no key."""
         return json_answer(LiveBody(status="alive"))
+
+    @route("GET", "/metrics", "service", {200: Answer("Prometheus' text.", media=("text/plain",))})
+    async def get_metrics(self) -> web.StreamResponse:
+        """Get what the service counts and measures, for Prometheus."""
+        text = await asyncio.to_thread(self._metrics)
+        return web.Response(body=text.encode(), headers={"Content-Type": METRICS_TYPE})
 
     @route("GET", "/openapi.json", "service", {200: Answer("OpenAPI 3.1.", ObjectBody)})
     async def get_openapi(self) -> web.StreamResponse:

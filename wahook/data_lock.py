@@ -1,0 +1,46 @@
+"""One service for one data folder, and none while its files are moved about."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from actors.errors import ProcessError
+
+LOCK = "service.lock"
+
+
+def take(data: Path) -> int:
+    """Lock the folder for this process; the descriptor to close. ProcessError when another one has it."""
+    descriptor = os.open(data / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise ProcessError(f"another wahook runs on {data}: stop it, or set WAHOOK_DATA") from None
+    return descriptor
+
+
+@contextmanager
+def holding(data: Path) -> Iterator[None]:
+    """Nobody serves this folder meanwhile; it is made when it is missing. ProcessError as above."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = take(data)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_taken(data: Path) -> bool:
+    """Whether a service runs on this folder now."""
+    if not (data / LOCK).exists():
+        return False
+    try:
+        os.close(take(data))
+    except ProcessError:
+        return True
+    return False
