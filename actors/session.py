@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from actors import session_state, session_view
-from actors.errors import Fault, LoginLost, SessionError, SessionNotReady, TransientLoss
+from actors.errors import Fault, LoginLost, PermanentLoss, SessionError, SessionNotReady, TransientLoss
 from actors.events import Ready, Reconnected, StatusChanged
 from actors.leaving import IDLE, PAUSE, RECYCLE, Leaving
 from actors.messages import (
@@ -116,7 +116,8 @@ class SessionActor(Actor):
             for event in session_state.farewell(self._state, error):
                 self._parts.announce(event)
             self._view = replace(self._view, last_error=session_view.words(exit))
-            self._journal.save(AccountChanges(last_error=session_view.words(exit)))
+            lasting = isinstance(error, PermanentLoss | LoginLost)
+            self._journal.save(AccountChanges(last_error=session_view.words(exit)), for_good=lasting)
         recycled = exit.kind is ExitKind.NORMAL and exit.reason == RECYCLE
         self._show(session_state.status_after(error, asked=asked, recycled=recycled))
         self._end_browser(hearing=asked or not isinstance(error, TransientLoss))
@@ -261,7 +262,7 @@ class SessionActor(Actor):
                 case NotConnected():
                     self._lane.tell(CloseLane())
                 case LoginMissing(reason=reason):
-                    self._journal.save(AccountChanges(last_error=reason))
+                    self._journal.save(AccountChanges(last_error=reason), for_good=True)
                 case End(reason=reason, discard_profile=discard):
                     self._end(reason, discard=discard)
                 case Fail(error=error):

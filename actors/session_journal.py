@@ -51,9 +51,9 @@ class SessionJournal:
         self._post = Post(path, str(incarnation), tell)
         self._inbox = Inbox(self._record, floor, newest)
 
-    def save(self, changes: AccountChanges) -> None:
-        """Change the account's row."""
-        self._write(UpdateAccount(self._id, changes))
+    def save(self, changes: AccountChanges, *, for_good: bool = False) -> None:
+        """Change the account's row. `for_good`: only a human mends the loss that is written down."""
+        self._write(UpdateAccount(self._id, changes, for_good))
 
     def acked(self, arrived: AckArrived) -> None:
         """A message of ours reached a further level."""
