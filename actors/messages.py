@@ -249,8 +249,8 @@ class SaveAccount:
 class UpdateAccount:
     """Change the named columns of a session's row. -> Account | None
 
-    `Unset` columns stay as they are; None is written as such. `for_good`: the loss in `last_error` lasts until
-    a human acts, which is no column but what mirrors of the journal ask.
+    `Unset` columns stay as they are; None is written as such. `for_good`: the loss in `last_error` lasts
+    until a human acts, which is no column but what mirrors of the journal ask.
     """
 
     session_id: str
