@@ -143,6 +143,7 @@ class EmbeddedRedis:
             "maxmemory": MAX_MEMORY,
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
+            "set-proc-title": "no",  # its title would be written over the marker that the sweep looks for
         }
         words = (word for name, value in options.items() for word in (f"--{name}", value))
         return [str(self._found()), *words]
