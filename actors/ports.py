@@ -82,6 +82,13 @@ class WhatsAppClient(Protocol):
         """A mouse move, a Shift key, a wake lock: what keeps a page from being put to sleep."""
         ...
 
+    def settle(self, deadline: float) -> Future[None]:
+        """Settles once all that the page has stored so far is on disk, where no crash reaches it.
+
+        Fails with DeadlinePassed when it was not seen there in time, or as any other call.
+        """
+        ...
+
     def screenshot(self, deadline: float) -> Future[bytes]:
         """PNG of the viewport."""
         ...

@@ -13,7 +13,9 @@ from typing import Any
 
 import structlog
 
+from actors import session_effects as act
 from actors import session_state, session_view
+from actors import session_turns as turn
 from actors.errors import Fault, LoginLost, PermanentLoss, SessionError, SessionNotReady, TransientLoss
 from actors.events import Ready, Reconnected, StatusChanged
 from actors.leaving import IDLE, PAUSE, RECYCLE, Leaving
@@ -38,20 +40,7 @@ from actors.model import IncomingMessage, SessionStatus
 from actors.sending import Looked, Sends, Sent, pass_on
 from actors.session_journal import SessionJournal
 from actors.session_parts import SessionParts
-from actors.session_state import (
-    Arm,
-    Connected,
-    End,
-    Fail,
-    LoginMissing,
-    LogoutAsked,
-    NotConnected,
-    ShowCode,
-    State,
-    Suspected,
-    Tell,
-)
-from actors.session_turns import LaunchGranted, Leave, LeftAccount, Opened, Reconcile, Reconciled, Tick
+from actors.session_state import LogoutAsked, State, Suspected
 from supervision import Actor, Context, Exit, ExitKind, Reply, Timer
 
 log = structlog.get_logger(__name__)
@@ -102,9 +91,9 @@ class SessionActor(Actor):
         self.context.claim(f"profile:{self._id}")
         self.context.kill_with(self._parts.client.kill)
         self._publish()
-        self.context.every(TICK, Tick())
-        self.context.every(RECONCILE_EVERY, Reconcile())
-        self._parts.slots.request(self._slot, lambda: self._tell_self(LaunchGranted()))
+        self.context.every(TICK, turn.Tick())
+        self.context.every(RECONCILE_EVERY, turn.Reconcile())
+        self._parts.slots.request(self._slot, lambda: self._tell_self(turn.LaunchGranted()))
 
     def stopping(self, exit: Exit) -> None:  # noqa: A002
         """Tell people, then end the browser: gently unless it is past hearing us."""
@@ -150,17 +139,17 @@ class SessionActor(Actor):
                 self._journal.arrived(incoming)
             case AckArrived():
                 self._acked(message)
-            case Tick():
+            case turn.Tick():
                 self._tick()
-            case Reconcile() if self._ready:
+            case turn.Reconcile() if self._ready:
                 self._reconcile()
             case Journaled():
                 self._journal.journaled(message)
             case ConnectionSuspect(reason=reason):
                 self._step(Suspected(reason))
-            case LaunchGranted():
+            case turn.LaunchGranted():
                 self._open()
-            case Leave():
+            case turn.Leave():
                 self._leave()
             case _:
                 self._called(message)
@@ -196,15 +185,15 @@ class SessionActor(Actor):
     def _answered(self, message: object) -> None:
         """The browser's answers."""
         match message:
-            case Opened(future=future):
+            case turn.Opened(future=future):
                 self._opened(future)
-            case LeftAccount(future=future):
+            case turn.LeftAccount(future=future):
                 self._left(future)
             case Looked():
                 self._sends.looked(message)
             case Sent():
                 self._sends.sent(message)
-            case Reconciled(future=history):
+            case turn.Reconciled(future=history):
                 self._reconciled(history)
 
     @property
@@ -231,7 +220,7 @@ class SessionActor(Actor):
     def _open(self) -> None:
         self._do(session_state.begin(self._parts.policy))
         opening = self._parts.client.open(self.context.incarnation, self._tell_self)
-        opening.add_done_callback(lambda future: self._tell_self(Opened(future)))
+        opening.add_done_callback(lambda future: self._tell_self(turn.Opened(future)))
 
     def _opened(self, future: Future[None]) -> None:
         if error := future.exception():
@@ -248,32 +237,38 @@ class SessionActor(Actor):
         if self._state.status is not self._view.status:
             self._show(self._state.status)
 
-    def _do(self, effects: list[session_state.Effect]) -> None:
+    def _do(self, effects: list[act.Effect]) -> None:  # noqa: C901 (a table)
         for effect in effects:
             match effect:
-                case Tell(event=event):
+                case act.Tell(event=event):
                     self._parts.announce(event)
-                case Arm(wait=wait, seconds=seconds):
+                case act.Arm(wait=wait, seconds=seconds):
                     self._arm(wait, seconds)
-                case ShowCode(code=code, lives=lives):
+                case act.ShowCode(code=code, lives=lives):
                     self._show_code(code, lives)
-                case Connected(again=again):
+                case act.Settle():
+                    self._settle()
+                case act.Connected(again=again):
                     self._connected(again=again)
-                case NotConnected():
+                case act.NotConnected():
                     self._lane.tell(CloseLane())
-                case LoginMissing(reason=reason):
+                case act.LoginMissing(reason=reason):
                     self._journal.save(AccountChanges(last_error=reason), for_good=True)
-                case End(reason=reason, discard_profile=discard):
+                case act.End(reason=reason, discard_profile=discard):
                     self._end(reason, discard=discard)
-                case Fail(error=error):
+                case act.Fail(error=error):
                     raise error
 
-    def _arm(self, wait: session_state.Wait | None, seconds: float) -> None:
+    def _arm(self, wait: act.Wait | None, seconds: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None
         if wait is not None:
             self._timer = self.context.after(seconds, session_state.DeadlinePassed(wait))
+
+    def _settle(self) -> None:
+        settling = self._parts.client.settle(self._parts.call_deadline)
+        settling.add_done_callback(lambda future: self._tell_self(turn.login_settled(self._id, future)))
 
     def _show_code(self, code: str, lives: int) -> None:
         self._parts.slots.release(self._slot)
@@ -306,7 +301,7 @@ class SessionActor(Actor):
             return
         log.info("session.leaving", session=self._id, to=word, reason=reason)
         self._lane.tell(CloseLane())
-        self.context.after(PAUSE, Leave())
+        self.context.after(PAUSE, turn.Leave())
 
     def _leave(self) -> None:
         """Once nothing is in flight. What arrives from now on is found by the next incarnation."""
@@ -317,7 +312,7 @@ class SessionActor(Actor):
             if self._leaving.given_up():
                 self._lane.tell(OpenLane())
             else:
-                self.context.after(PAUSE, Leave())
+                self.context.after(PAUSE, turn.Leave())
         elif word is not None:
             if word == IDLE:
                 self._lie_down(None)
@@ -373,12 +368,12 @@ class SessionActor(Actor):
         if self._journal.fetching:
             return
         history = self._parts.client.recent_incoming(self._journal.fetch(), self._parts.call_deadline)
-        history.add_done_callback(lambda future: self._tell_self(Reconciled(future)))
+        history.add_done_callback(lambda future: self._tell_self(turn.Reconciled(future)))
 
     def _reconciled(self, future: Future[tuple[IncomingMessage, ...]]) -> None:
         if error := future.exception():
             log.warning("session.reconcile_failed", session=self._id, error=type(error).__name__)
-            self.context.after(TICK, Reconcile())
+            self.context.after(TICK, turn.Reconcile())
             self._journal.history(())
         else:
             self._journal.history(future.result())
@@ -389,7 +384,7 @@ class SessionActor(Actor):
         self._step(LogoutAsked())
         self._logout = self.context.defer_reply()
         leaving = self._parts.client.logout(self._parts.call_deadline)
-        leaving.add_done_callback(lambda future: self._tell_self(LeftAccount(future)))
+        leaving.add_done_callback(lambda future: self._tell_self(turn.LeftAccount(future)))
 
     def _left(self, future: Future[None]) -> None:
         """The page answered; as often as not its own word of the logout was quicker."""

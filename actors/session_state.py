@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import Enum
 from typing import TypeAlias
 
 from actors import disconnects
@@ -31,19 +30,22 @@ from actors.messages import (
     StateChanged,
 )
 from actors.model import PageState, SessionStatus
+from actors.session_effects import (
+    Arm,
+    Connected,
+    Effect,
+    End,
+    Fail,
+    LoginMissing,
+    NotConnected,
+    Settle,
+    ShowCode,
+    Tell,
+    Wait,
+)
 
 FIRST_CODE_LIVES = 60  # seconds; the page's own rhythm
 NEXT_CODE_LIVES = 20
-
-
-class Wait(Enum):
-    """What is being waited for with a deadline; the value is the reason when it passes."""
-
-    OPENING = "open_timeout"  # the page shows neither a code nor a login
-    CODE = "qr_stalled"  # the page shows a code and does not renew it
-    SYNCING = "sync_timeout"  # logged in, but never connected
-    HEALING = "not_connected"  # was connected; the page is trying by itself
-    BAN = "ban_without_end"  # blocked; the page may yet say until when
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class State:
     had_login: bool = False  # the account had been linked before this start
     fresh_starts_left: int = 0
     signed_in: bool = False  # this document has shown a login
+    settling: PageState | None = None  # a new login is being brought to disk; the page as it is connected
     leaving: bool = False  # we asked for the logout ourselves
     qr_code: str | None = None
     qr_count: int = 0
@@ -80,6 +83,11 @@ class DeadlinePassed:
     """The wait that was armed last is over."""
 
     wait: Wait
+
+
+@dataclass(frozen=True, slots=True)
+class LoginSettled:
+    """The new login is on disk, or waiting for that was given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,69 +111,12 @@ Happening: TypeAlias = (
     | DocumentLoaded
     | BrowserLost
     | DeadlinePassed
+    | LoginSettled
     | LogoutAsked
     | Suspected
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Tell:
-    """Announce an event."""
-
-    event: Event
-
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """Wait for this with a deadline, in place of what was waited for; None: for nothing."""
-
-    wait: Wait | None
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """The session can send and receive: announce it, open the lane, fetch what arrived meanwhile."""
-
-    again: bool  # it healed by itself, so Reconnected instead of Ready
-
-
-@dataclass(frozen=True, slots=True)
-class NotConnected:
-    """The session cannot send: close the lane."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShowCode:
-    """A QR code is on the page; it lives for so many seconds."""
-
-    code: str
-    lives: int
-
-
-@dataclass(frozen=True, slots=True)
-class LoginMissing:
-    """An account that was linked has to be scanned again: write it down."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fail:
-    """Crash with this."""
-
-    error: SessionError
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """End normally. `discard_profile`: the login in it is void."""
-
-    reason: str
-    discard_profile: bool = False
-
-
-Effect: TypeAlias = Tell | Arm | Connected | NotConnected | ShowCode | LoginMissing | Fail | End
 Step: TypeAlias = tuple[State, list[Effect]]
 
 
@@ -195,6 +146,8 @@ def step(state: State, happening: Happening, policy: Policy) -> Step:  # noqa: C
             return _lost(state, disconnects.judge_state("TOS_BLOCK"), policy)
         case DeadlinePassed(wait=wait):
             return _fail(state, TransientLoss(wait.value))
+        case LoginSettled():
+            return _settled(state)
         case LogoutAsked():
             return replace(state, leaving=True), []
         case Suspected(reason=reason):
@@ -214,9 +167,8 @@ def _code(state: State, code: str, policy: Policy) -> Step:
     effects += [ShowCode(code, lives), Arm(Wait.CODE, 2.0 * lives + policy.open_deadline)]
     if state.status is SessionStatus.READY:
         effects.insert(0, NotConnected())
-    return replace(
-        state, status=SessionStatus.QR, qr_code=code, qr_count=count, had_login=False, signed_in=False
-    ), effects
+    after = replace(state, status=SessionStatus.QR, qr_code=code, qr_count=count)
+    return replace(after, had_login=False, signed_in=False, settling=None), effects
 
 
 def announcement(state: State, code: str, timestamp: int) -> Event:
@@ -230,7 +182,9 @@ def _page(state: State, page: PageState, policy: Policy) -> Step:
     if final is not None and not state.leaving:
         return _final(state, final, policy)
     if page.connected:
-        return _connected(state, page)
+        return _connected(state, page) if state.had_login else _settle(state, page, policy)
+    if state.settling is not None:
+        return replace(state, settling=page), []
     if state.status is SessionStatus.READY:
         return _not_connected(state, page.socket_state, policy)
     if page.authenticated and not state.signed_in:
@@ -260,6 +214,26 @@ def _final(state: State, word: str, policy: Policy) -> Step:
         closed: list[Effect] = [NotConnected()] if state.status is SessionStatus.READY else []
         return state, [*closed, Arm(Wait.BAN, 5.0)]
     return _lost(state, disconnects.judge_state(word, take_over=policy.take_over), policy)
+
+
+def _settle(state: State, page: PageState, policy: Policy) -> Step:
+    """A login that nobody had before is announced as ready only when a crash could not cost it any more."""
+    after = replace(state, signed_in=True, qr_code=None, qr_count=0, settling=page)
+    if state.settling is not None:
+        return after, []
+    effects: list[Effect] = [Arm(Wait.SYNCING, policy.sync_deadline), Settle()]
+    if state.status in (SessionStatus.INITIALIZING, SessionStatus.QR):
+        effects.insert(0, Tell(Authenticated(state.session_id)))
+        after = replace(after, status=SessionStatus.AUTHENTICATED)
+    return after, effects
+
+
+def _settled(state: State) -> Step:
+    page = state.settling
+    if page is None:
+        return state, []  # the login was lost meanwhile
+    after = replace(state, settling=None, had_login=True)
+    return _connected(after, page) if page.connected else (after, [])
 
 
 def _connected(state: State, page: PageState) -> Step:
@@ -294,6 +268,8 @@ def _reloaded(state: State, policy: Policy) -> Step:
     if state.status is SessionStatus.READY:
         after, effects = _not_connected(state, "page_reloaded", policy)
         return replace(after, signed_in=False), [*effects, Arm(Wait.OPENING, policy.open_deadline)]
+    if state.settling is not None:
+        return replace(state, settling=PageState(True, "", "")), []
     return state, []
 
 

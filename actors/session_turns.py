@@ -5,7 +5,12 @@ from __future__ import annotations
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+import structlog
+
 from actors.model import IncomingMessage
+from actors.session_state import LoginSettled
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +52,10 @@ class Reconcile:
 @dataclass(frozen=True, slots=True)
 class Leave:
     """End this incarnation if nothing is in flight any more."""
+
+
+def login_settled(session_id: str, future: Future[None]) -> LoginSettled:
+    """A new login is on disk. One that cannot be brought there is of use all the same."""
+    if error := future.exception():
+        log.warning("session.login_not_settled", session=session_id, error=type(error).__name__)
+    return LoginSettled()

@@ -64,7 +64,11 @@ class Assembly:
             account=account,
             client=client,
             policy=session_state.Policy(
-                open_deadline=settings.open_deadline, take_over=account.config.take_over
+                open_deadline=settings.open_deadline,
+                sync_deadline=settings.sync_deadline,
+                qr_limit=settings.qr_max_retries,
+                take_over=account.config.take_over,
+                restart_on_auth_fail=settings.restart_on_auth_fail,
             ),
             announce=self.announce,
             board=self.board,

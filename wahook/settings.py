@@ -53,6 +53,9 @@ class Settings(NotifySettings, WebhookSettings):
     reconnect_base_delay: Seconds = 2
     reconnect_max_delay: Seconds = 300
     reconnect_max_attempts: int = Field(20, ge=1)
+    restart_on_auth_fail: bool = True
+    qr_max_retries: int = Field(5, ge=1)
+    sync_deadline: Seconds = 300
     session_rate_limit: Rate = "10/minute"
     user_rate_limit: Rate = "30/minute"
     duplicate_window: float = Field(300, ge=0)

@@ -88,6 +88,9 @@ class HandClient:
     def simulate_activity(self, deadline):
         return self._call("simulate_activity")
 
+    def settle(self, deadline):
+        return self._call("settle") if "settle" in self.presets else done()
+
     def screenshot(self, deadline):
         return self._call("screenshot")
 

@@ -1,3 +1,4 @@
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -22,7 +23,7 @@ from actors.messages import (
 from actors.model import Ack, IncomingMessage, NumberStatus, OutgoingMessage, SendReceipt, SessionStatus
 from supervision import ActorDown
 from supervision.testing import VirtualTree
-from tests.actors.parts import CONNECTED, CREATED, ID, OPENING, World
+from tests.actors.parts import CONNECTED, CREATED, ID, OPENING, World, done
 
 WA = "3EB0AAAAAAAAAAAAAAAAAA"
 
@@ -60,12 +61,39 @@ def test_a_session_is_linked_and_says_so(world):
     assert world.view.qr_code == "code-1"
     assert world.view.qr_expires_at == world.calendar() + timedelta(seconds=60)
     world.page(StateChanged(CONNECTED))
-    assert world.board.statuses == ["initializing", "qr", "ready"]
+    assert world.board.statuses == ["initializing", "qr", "authenticated", "ready"]
     assert world.names() == [
-        "session:status", "qr", "authenticated", "session:status", "ready",
+        "session:status", "qr", "authenticated", "session:status", "session:status", "ready",
     ]  # fmt: skip
     assert world.view.qr_code is None
     assert world.lane == ["open"]
+
+
+def test_a_new_login_is_announced_as_ready_only_once_it_is_on_disk(world):
+    on_disk = Future()
+    world.client.presets["settle"] = lambda: on_disk
+    world.start()
+    world.answer("open")
+    world.page(QrShown("code-1"))
+    world.page(StateChanged(CONNECTED))
+    assert world.status is SessionStatus.AUTHENTICATED
+    assert world.saved() == []
+    on_disk.set_result(None)
+    world.tree.settle()
+    assert world.status is SessionStatus.READY
+    world.page(BrowserLost("browser_exited"))
+    world.tree.advance(2)
+    world.page(StateChanged(CONNECTED))
+    assert world.status is SessionStatus.READY
+    assert world.client.names().count("settle") == 1
+
+
+def test_a_login_that_cannot_be_brought_to_disk_is_used_all_the_same(world):
+    world.client.presets["settle"] = lambda: done(error=DeadlinePassed("the disk is full"))
+    world.start()
+    world.answer("open")
+    world.page(StateChanged(CONNECTED))
+    assert world.status is SessionStatus.READY
 
 
 def test_the_account_row_is_written_at_ready_and_not_before(world):

@@ -15,21 +15,25 @@ from actors.messages import (
     StateChanged,
 )
 from actors.model import PageState, SessionStatus
-from actors.session_state import (
+from actors.session_effects import (
     Arm,
     Connected,
-    DeadlinePassed,
     End,
     Fail,
     LoginMissing,
-    LogoutAsked,
     NotConnected,
-    Policy,
+    Settle,
     ShowCode,
-    State,
-    Suspected,
     Tell,
     Wait,
+)
+from actors.session_state import (
+    DeadlinePassed,
+    LoginSettled,
+    LogoutAsked,
+    Policy,
+    State,
+    Suspected,
     announcement,
     begin,
     farewell,
@@ -71,9 +75,8 @@ def test_a_start_waits_for_the_page_with_a_deadline():
 
 
 def test_a_new_account_goes_from_code_to_ready():
-    state, effects = run(
-        NEW, StateChanged(QR_PAGE), QrShown("a"), StateChanged(SYNCING), StateChanged(CONNECTED)
-    )
+    page = (StateChanged(QR_PAGE), QrShown("a"), StateChanged(SYNCING), StateChanged(CONNECTED))
+    state, effects = run(NEW, *page, LoginSettled())
     assert state.status is SessionStatus.READY
     assert (state.phone_number, state.profile_name) == ("491", "Ann")
     assert effects == [
@@ -81,6 +84,8 @@ def test_a_new_account_goes_from_code_to_ready():
         Arm(Wait.CODE, 180),
         Tell(Authenticated("user_1_wa_2")),
         Arm(Wait.SYNCING, 300),
+        Arm(Wait.SYNCING, 300),
+        Settle(),
         Arm(None),
         Connected(again=False),
     ]
@@ -90,6 +95,28 @@ def test_a_restored_login_skips_the_code_and_is_still_announced_as_authenticated
     state, effects = run(replace(NEW, had_login=True), StateChanged(CONNECTED))
     assert state.status is SessionStatus.READY
     assert effects == [Tell(Authenticated("user_1_wa_2")), Arm(None), Connected(again=False)]
+
+
+def test_a_page_that_drops_out_while_its_login_is_settled_is_ready_when_it_is_back():
+    waiting, _ = run(NEW, QrShown("a"), StateChanged(CONNECTED), StateChanged(OPENING))
+    state, effects = run(waiting, LoginSettled())
+    assert (state.status, effects) == (SessionStatus.AUTHENTICATED, [])
+    state, effects = run(state, StateChanged(CONNECTED))
+    assert state.status is SessionStatus.READY
+    assert Settle() not in effects
+
+
+def test_a_login_that_is_lost_while_it_is_settled_is_never_ready():
+    state, _ = run(NEW, QrShown("a"), StateChanged(CONNECTED), QrShown("b"), LoginSettled())
+    assert state.status is SessionStatus.QR
+    _, effects = run(state, StateChanged(CONNECTED))
+    assert Settle() in effects
+
+
+def test_a_page_that_reloads_while_its_login_is_settled_is_not_taken_for_connected():
+    state, effects = run(NEW, QrShown("a"), StateChanged(CONNECTED), DocumentLoaded("/"), LoginSettled())
+    assert state.status is SessionStatus.AUTHENTICATED
+    assert not any(isinstance(effect, Connected) for effect in effects)
 
 
 def test_the_same_code_twice_is_one_code():

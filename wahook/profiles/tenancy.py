@@ -178,6 +178,9 @@ class Tenant:
     def simulate_activity(self, deadline: float) -> Future[None]:
         return self._client.simulate_activity(deadline)
 
+    def settle(self, deadline: float) -> Future[None]:
+        return self._client.settle(deadline)
+
     def screenshot(self, deadline: float) -> Future[bytes]:
         return self._client.screenshot(deadline)
 

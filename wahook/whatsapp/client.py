@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import structlog
 
@@ -18,6 +19,7 @@ from actors.model import JSON, Ack, IncomingMessage, NumberStatus, OutgoingMessa
 from wahook.browser.driver import ChromeDriver, SeleniumFault
 from wahook.browser.makers import BrowserMaker
 from wahook.loop import LoopThread
+from wahook.whatsapp import settling
 from wahook.whatsapp.decoding import ack_of, incoming, number_status, page_state
 from wahook.whatsapp.life import PageLife
 from wahook.whatsapp.narrator import Narrator
@@ -107,6 +109,9 @@ class PageClient:
     def simulate_activity(self, deadline: float) -> Future[None]:
         return self._run(self._activity(deadline), deadline)
 
+    def settle(self, deadline: float) -> Future[None]:
+        return self._run(self._settle(deadline), deadline)
+
     def screenshot(self, deadline: float) -> Future[bytes]:
         return self._run(self._screenshot(deadline), deadline)
 
@@ -167,6 +172,12 @@ class PageClient:
         ):
             await life.command(method, params, deadline)
         await life.ask("wakeLock", {}, deadline)
+
+    async def _settle(self, deadline: float) -> None:
+        life, mark = self._live(), uuid4().hex
+        await life.evaluate(settling.put(mark), deadline)
+        await settling.settled(self._plan.profile, mark)
+        await life.evaluate(settling.TAKE_AWAY, deadline)
 
     async def _screenshot(self, deadline: float) -> bytes:
         """By Selenium, in half the time; else over DevTools."""

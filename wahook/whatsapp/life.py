@@ -147,15 +147,19 @@ class PageLife:
     async def ask(self, name: str, arguments: Json, deadline: float) -> Any:
         """Ask the bridge. SessionNotReady, SendRefused, PageCallFailed, DeadlinePassed, TransientLoss."""
         call = f"__wahook.call({json.dumps(name)},{json.dumps(arguments)})"
+        answer = await self.evaluate(f"window.__wahook?{call}:{ABSENT}", deadline)
+        if not answer["ok"]:
+            raise failure(answer["code"], answer["message"])
+        return answer["value"]
+
+    async def evaluate(self, expression: str, deadline: float) -> Any:
+        """The value of an expression in the page; errors as `ask`."""
         try:
-            answer = await self.page.evaluate(f"window.__wahook?{call}:{ABSENT}", deadline)
+            return await self.page.evaluate(expression, deadline)
         except (PageFault, ProtocolFault) as error:
             raise failure("document_gone", str(error)) from error
         except ChannelClosed as error:
             raise self._loss or TransientLoss(error.reason) from error
-        if not answer["ok"]:
-            raise failure(answer["code"], answer["message"])
-        return answer["value"]
 
     async def command(self, method: str, params: Json, deadline: float) -> Json:
         """A DevTools command to the page; errors as `ask`."""
