@@ -87,6 +87,8 @@ class Keeper(Actor):
         return answer, self.context.clock.monotonic() - began
 
     def _result(self, ok: bool, text: str, rtt: float | None = None) -> None:
+        beat = f"{self.context.name}.beat"
+        log.debug(beat, session=self._parts.session_id, ok=ok, said=text)
         self.context.heartbeat(ok, rtt)
         self.context.report(last=text, at=self._parts.calendar().isoformat(timespec="seconds"))
 

@@ -10,6 +10,8 @@ from typing import Any, Literal, TextIO
 
 import structlog
 
+from wahook.log_context import add_mark, add_session
+
 MASK = "…"
 SECRET_NAMES = re.compile(r"(?i)(key|secret|token|password|authorization|qr|qr_code|pairing_code|body|text)$")
 PHONE = re.compile(r"(?<![\w.:-])\+?\d{8,15}(?![\w.:-])|(?<!\d)\d{8,15}(?=@(?:c\.us|s\.whatsapp\.net|lid))")
@@ -19,14 +21,26 @@ TALKATIVE = ("rq", "selenium", "urllib3", "asyncio", "engineio", "socketio", "py
 
 
 def mask(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A structlog processor: values under secret names, and phone numbers anywhere in text."""
+    """A structlog processor: values under secret names, and phone numbers anywhere in text, however deep."""
     for name, value in event.items():
-        if name in ("event", "timestamp", "level", "logger"):
-            continue
-        if isinstance(value, str):
-            event[name] = MASK if SECRET_NAMES.search(name) else mask_numbers(value)
+        if name not in ("event", "timestamp", "level", "logger"):
+            event[name] = _masked(name, value)
     event["event"] = mask_numbers(str(event.get("event", "")))
     return event
+
+
+def _masked(name: str, value: object) -> object:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case _ if SECRET_NAMES.search(name) or isinstance(value, bytes | bytearray):
+            return MASK  # nobody reads bytes in a log, and they may be a profile, a picture, a body
+        case dict():
+            return {key: _masked(str(key), one) for key, one in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_masked(name, one) for one in value]
+        case _:
+            return mask_numbers(str(value))
 
 
 def mask_numbers(text: str) -> str:
@@ -41,13 +55,14 @@ def configure(form: Literal["console", "json"], level: str, stream: TextIO | Non
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
+        add_session,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
-    render: Any = structlog.processors.JSONRenderer()
+    render: list[Any] = [structlog.processors.JSONRenderer(ensure_ascii=False)]
     if form == "console":
-        render = structlog.dev.ConsoleRenderer(colors=(stream or sys.stderr).isatty())
-    last: list[Any] = [structlog.processors.format_exc_info, mask, render]
+        render = [add_mark, structlog.dev.ConsoleRenderer(colors=(stream or sys.stderr).isatty())]
+    last: list[Any] = [structlog.processors.format_exc_info, mask, *render]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

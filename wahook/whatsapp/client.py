@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextvars
 import random
 import threading
 from collections.abc import Callable, Coroutine, Mapping
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from actors.errors import DeadlinePassed, Fault, SendFailed, SessionNotReady
 from actors.messages import PageCall, PageEvent
@@ -63,7 +65,10 @@ class PageClient:
             previous, self._life = self._life, life
         if previous is not None:
             previous.narrator.silence()
-        return self._loop.submit(life.open(previous))
+        # what the browser's loop does and logs from here on is about this incarnation
+        context = contextvars.copy_context()
+        context.run(bind_contextvars, session=self._plan.session_id, incarnation=incarnation)
+        return context.run(self._loop.submit, life.open(previous))
 
     def close(self) -> Future[None]:
         life = self._life
