@@ -18,10 +18,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from actors.assistant import Assistant, AssistantParts
 from actors.edge import EdgeActor
+from actors.greeter import Greeter, GreeterParts
 from actors.journal_writer import JournalWriter
 from actors.keepalive import Activity, Heartbeat, KeepaliveParts, Watchdog
 from actors.lane import LaneActor, LaneParts
+from actors.mailer import Mailer, MailerParts
 from actors.ports import EdgePort, Journal, ManagedProcess
 from actors.process import ProcessActor
 from actors.session import SessionActor
@@ -42,6 +45,9 @@ WRITER = "journal-writer"
 OUTBOX = "outbox"
 SESSIONS = "sessions"
 EDGE = "edge"
+ASSISTANT = "assistant"
+MAILER = "mailer"
+GREETER = "greeter"
 
 SERVERS = BackOff(min=0.2, max=30.0, retry_first_start=True)  # what others wait for comes back quickly
 WORKERS = BackOff(min=0.1, max=30.0)
@@ -77,6 +83,21 @@ def root(parts: RootParts) -> SupervisorSpec:
         ChildSpec(SESSIONS, _sessions(parts.max_sessions), backoff=WORKERS),
     )
     return SupervisorSpec(children, strategy=Strategy.ONE_FOR_ONE)
+
+
+def assistant(parts: AssistantParts) -> ChildSpec:
+    """Who has messages answered by AI."""
+    return ChildSpec(ASSISTANT, partial(Assistant, parts=parts), backoff=WORKERS)
+
+
+def mailer(parts: MailerParts) -> ChildSpec:
+    """Who writes to the accounts' owners."""
+    return ChildSpec(MAILER, partial(Mailer, parts=parts), backoff=WORKERS)
+
+
+def greeter(parts: GreeterParts) -> ChildSpec:
+    """Who sends the test message."""
+    return ChildSpec(GREETER, partial(Greeter, parts=parts), backoff=WORKERS)
 
 
 def edge(port: EdgePort) -> ChildSpec:

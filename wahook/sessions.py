@@ -47,6 +47,7 @@ class SessionsParts:
     assemble: Callable[[Account], tuple[ChildSpec, ChildSpec]]
     clear_queues: Callable[[str], object]  # blocking; what Redis has of a session whose lane is down
     check: Callable[[SessionConfig], object] = lambda _: None  # raises RuleBroken for what cannot be used
+    taken_down: Callable[[Account], None] = lambda _: None  # told of who was up and is not, by hand
     journal_deadline: float = 10.0
     call_deadline: float = 15.0
 
@@ -151,9 +152,10 @@ class SessionCommands:
 
     async def stop(self, session_id: str, by: str) -> SessionResource:
         """End its browser and keep it down, also over restarts of the service."""
-        await self._account(session_id)
+        account = await self._account(session_id)
         await self._write(UpdateAccount(session_id, AccountChanges(desired=False)))
         await self._down(session_id, by)
+        self._taken_down(account)
         return await self.get(session_id)
 
     async def _down(self, session_id: str, by: str) -> None:
@@ -165,6 +167,10 @@ class SessionCommands:
             stopped = replace(view, status=SessionStatus.STOPPED, since=self._parts.calendar(), qr_code=None)
             self._parts.board.publish(stopped)
             self._parts.announcer(StatusChanged(session_id, SessionStatus.STOPPED))
+
+    def _taken_down(self, account: Account) -> None:
+        if account.desired:
+            self._parts.taken_down(account)
 
     async def restart(self, session_id: str, by: str) -> SessionResource:
         """A new browser, now. Starts it when it is down."""
@@ -178,7 +184,7 @@ class SessionCommands:
 
     async def logout(self, session_id: str, by: str) -> SessionResource:
         """Unlink the device at WhatsApp, remove the profile, and stop."""
-        await self._account(session_id)
+        account = await self._account(session_id)
         session = self._parts.system.handle(tree.session_path(session_id))
         with self._parts.announcer.expecting(lambda event: _stopped(event, session_id)) as stopped:
             await ask_session(session, Logout(), self._parts.call_deadline)
@@ -186,14 +192,16 @@ class SessionCommands:
                 await asyncio.wait_for(stopped.wait(), self._parts.call_deadline)
         await self._write(UpdateAccount(session_id, AccountChanges(desired=False)))
         await self._down(session_id, by)
+        self._taken_down(account)
         await asyncio.to_thread(self._parts.profiles.discard, session_id)
         return await self.get(session_id)
 
     async def delete(self, session_id: str, by: str) -> None:
         """Stop it, and forget its messages, its row and its profile."""
-        await self._account(session_id)
+        account = await self._account(session_id)
         await self._write(UpdateAccount(session_id, AccountChanges(desired=False)))
         await self._down(session_id, by)
+        self._taken_down(account)
         await asyncio.to_thread(self._parts.profiles.discard, session_id)
         await asyncio.to_thread(self._parts.clear_queues, session_id)
         await self._write(DeleteAccount(session_id))

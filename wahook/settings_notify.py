@@ -52,7 +52,7 @@ class NotifySettings(BaseSettings):
     ai_deadline: Positive = 60
     ai_silence: Positive = 20
     ai_gather: float = Field(2, ge=0)
-    ai_pause: float = Field(1800, ge=0)
+    ai_pause: float = Field(1800, ge=0, le=172800)
     ai_max_age: Positive = 600
     ai_replies_per_hour: int = Field(20, ge=1)
     ai_replies_per_day: int = Field(500, ge=1)

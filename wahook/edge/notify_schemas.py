@@ -33,7 +33,7 @@ class AiInput(Body):
     model: Annotated[str, Field(pattern="^[!-~]{1,200}$")] | None = None
     context_messages: Annotated[int, Field(ge=1, le=100)] | None = None
     max_tokens: Annotated[int, Field(ge=1, le=4096)] | None = None
-    pause: Annotated[float, Field(ge=0, le=604800, allow_inf_nan=False, description="Seconds.")] | None = None
+    pause: Annotated[float, Field(ge=0, le=172800, allow_inf_nan=False, description="Seconds.")] | None = None
 
 
 class AiView(View):
