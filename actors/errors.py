@@ -13,6 +13,7 @@
        │  └─ Banned                not before a time
        ├─ SendFailed               this attempt failed; it may have reached WhatsApp
        ├─ DeadlinePassed           no answer in time
+       ├─ MemoryShort              no further session may be started now
        ├─ ProcessError             a helper process did not start or died
        └─ JournalError             the database; nothing was written
           └─ CommitUncertain       it failed in the commit: written or not, nobody knows
@@ -106,6 +107,10 @@ class SendFailed(Fault):
 
 class DeadlinePassed(Fault):
     """No answer in time."""
+
+
+class MemoryShort(Fault):
+    """The service is past its memory limit; what runs goes on, nothing more is started."""
 
 
 class ProcessError(Fault):

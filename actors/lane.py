@@ -29,6 +29,7 @@ class LaneParts:
     board: Board
     sweep_every: float = SWEEP_EVERY
     stop_deadline: float = 4.0  # shorter than the child's shutdown
+    wanted: Callable[[], None] = lambda: None  # messages wait for the session; any thread, must not block
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class LaneActor(Actor):
         super().__init__(context)
         self._parts = parts
         self._lane: Lane | None = None
+        self._waiting = False  # a message is due, and its session cannot send
 
     def started(self) -> None:
         """Start the lane; it asks for a rebuild by itself when Redis answers."""
@@ -84,8 +86,7 @@ class LaneActor(Actor):
             case _Gap():
                 self._rebuild(lane)
             case _Sweep():
-                self._follow_session(lane)
-                self._rebuild(lane)
+                self._sweep(lane)
             case _Died(incarnation=incarnation, error=error):
                 if incarnation == self.context.incarnation:
                     raise ProcessError(f"the lane's thread died: {type(error).__name__}") from error
@@ -102,6 +103,12 @@ class LaneActor(Actor):
         view = self._parts.board.get(self._parts.session_id)
         lane.set_open(view is not None and view.status is SessionStatus.READY)
 
+    def _sweep(self, lane: Lane) -> None:
+        self._follow_session(lane)
+        self._rebuild(lane)
+        if self._waiting:
+            self._parts.wanted()  # again: it may have been refused
+
     def _rebuild(self, lane: Lane) -> None:
         try:
             lane.rebuild(self._parts.undone())
@@ -115,6 +122,9 @@ class LaneActor(Actor):
         self.context.handle.tell(_Gap())
 
     def _report(self, view: LaneView) -> None:
+        self._waiting = view.queued > 0 and not view.open
+        if self._waiting:
+            self._parts.wanted()
         self.context.report(
             open=view.open,
             waiting=view.waiting,

@@ -21,9 +21,11 @@ from functools import partial
 from actors.assistant import Assistant, AssistantParts
 from actors.edge import EdgeActor
 from actors.greeter import Greeter, GreeterParts
+from actors.janitor import Janitor, JanitorParts
 from actors.journal_writer import JournalWriter
 from actors.keepalive import Activity, Heartbeat, KeepaliveParts, Watchdog
 from actors.lane import LaneActor, LaneParts
+from actors.memory import MemoryActor, MemoryParts
 from actors.mailer import Mailer, MailerParts
 from actors.ports import EdgePort, Journal, ManagedProcess
 from actors.process import ProcessActor
@@ -45,6 +47,8 @@ WRITER = "journal-writer"
 OUTBOX = "outbox"
 SESSIONS = "sessions"
 EDGE = "edge"
+MEMORY = "memory"
+JANITOR = "janitor"
 ASSISTANT = "assistant"
 MAILER = "mailer"
 GREETER = "greeter"
@@ -98,6 +102,16 @@ def mailer(parts: MailerParts) -> ChildSpec:
 def greeter(parts: GreeterParts) -> ChildSpec:
     """Who sends the test message."""
     return ChildSpec(GREETER, partial(Greeter, parts=parts), backoff=WORKERS)
+
+
+def memory(parts: MemoryParts) -> ChildSpec:
+    """The guard of the service's memory."""
+    return ChildSpec(MEMORY, partial(MemoryActor, parts=parts), backoff=WORKERS)
+
+
+def janitor(parts: JanitorParts) -> ChildSpec:
+    """Who goes round once an hour."""
+    return ChildSpec(JANITOR, partial(Janitor, parts=parts), backoff=WORKERS)
 
 
 def edge(port: EdgePort) -> ChildSpec:

@@ -61,7 +61,12 @@ class Settings(NotifySettings, WebhookSettings):
     duplicate_window: float = Field(300, ge=0)
     test_message_to: str | None = Field(None, pattern=r"^[0-9]{5,20}$", description="a number: digits only")
     memory_limit_mb: int = Field(450, ge=64)
+    session_memory_mb: int = Field(250, ge=32)
+    memory_interval: Seconds = 15
     idle_cleanup_after: Seconds = 1800
+    idle_action: Literal["reconnect", "unload", "nothing"] = "reconnect"
+    janitor_interval: Seconds = 3600
+    delivered_kept_for: Seconds = 604800
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     profile_store: Literal["directory", "s3", "supabase"] | None = None  # unset: profiles stay on this disk
     profile_store_url: str | None = None  # a folder, an S3 endpoint, a Supabase project (SUPABASE_URL)

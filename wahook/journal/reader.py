@@ -101,6 +101,15 @@ class JournalReader:
         found = self._all(sa.select(newest).where(messages_in.c.session_id == session_id))
         return None if found[0]["newest"] is None else int(found[0]["newest"])
 
+    def last_activity(self, session_id: str) -> datetime | None:
+        """When the service journaled the session's newest message, in or out; None without any."""
+        newest = [
+            sa.select(sa.func.max(at).label("newest")).where(table.c.session_id == session_id)
+            for table, at in _SOURCES.values()
+        ]
+        moments = [row["newest"] for query in newest for row in self._all(query)]
+        return max((moment for moment in moments if moment is not None), default=None)
+
     # -- the database -----------------------------------------------------------------------------------
 
     def ping(self) -> None:

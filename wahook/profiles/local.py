@@ -3,6 +3,7 @@
     session-{id}                 the profile, 0700
     session-{id}.corrupt-{time}  one that did not work, set aside for a human; at most one for a session
     .locks/session-{id}          see `locks`
+    .trial/session-{id}          the profile, while the page is tried without it; brought back unless condemned
     .trash/                      what is being removed; emptied at start
     .staging/                    copies and restores in the making; emptied at start
 
@@ -30,6 +31,7 @@ from wahook.profiles.names import ASIDE, checked, folder_name, refuse_symlink
 log = structlog.get_logger(__name__)
 
 BUDGET = 50 * 1024 * 1024  # bytes; what a profile should stay under, and the limit for one that is set aside
+ASIDE_TIME = "%Y%m%dT%H%M%SZ"
 _PASSES = 5  # over a folder into which a dying browser still writes
 
 
@@ -119,7 +121,7 @@ class Profiles:
                 return None
             for earlier in self.set_aside_of(session_id):
                 self._discard(earlier)
-            at = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+            at = (now or datetime.now(UTC)).strftime(ASIDE_TIME)
             aside = path.with_name(f"{path.name}{ASIDE}{at}")
             path.rename(aside)
             trimming.trim(aside)
@@ -129,9 +131,44 @@ class Profiles:
                 return None
             return aside
 
+    def put_by(self, session_id: str, lock: locks.ProfileLock | None = None) -> None:
+        """Take the profile away for a trial without it. `bring_back` or `condemn` ends that."""
+        with self._held(session_id, lock, "put by"):
+            self.path(session_id).rename(self._put_by(session_id))
+
+    def bring_back(self, session_id: str, lock: locks.ProfileLock | None = None) -> bool:
+        """End a trial in the profile's favour, also one that a killed service left; was there one."""
+        with self._held(session_id, lock, "bring back"):
+            kept, path = self._put_by(session_id), self.path(session_id)
+            if not kept.is_dir():
+                return False
+            if path.is_dir():
+                self._discard(path)
+            kept.rename(path)
+            _flush_entry(self.root)
+            return True
+
+    def condemn(self, session_id: str) -> None:
+        """End a trial against the profile: it is set aside, and the one of the trial stays."""
+        kept, at = self._put_by(session_id), datetime.now(UTC).strftime(ASIDE_TIME)
+        if kept.is_dir():
+            for earlier in self.set_aside_of(session_id):
+                self._discard(earlier)
+            kept.rename(self.root / f"{folder_name(session_id)}{ASIDE}{at}")
+
+    def _put_by(self, session_id: str) -> Path:
+        return self._hidden(".trial") / folder_name(session_id)
+
     def set_aside_of(self, session_id: str) -> list[Path]:
         """What was set aside of this session, oldest first."""
         return sorted(self.root.glob(f"{folder_name(session_id)}{ASIDE}*"))
+
+    def clear_aside(self, before: datetime) -> int:
+        """Remove for good what was set aside before then, of whatever session; how many."""
+        old = [path for path in self.root.glob(f"session-*{ASIDE}*") if _aside_at(path) < before]
+        for path in old:
+            self._discard(path)
+        return len(old)
 
     def adopt(
         self, session_id: str, fill: Callable[[Path], None], lock: locks.ProfileLock | None = None
@@ -193,6 +230,14 @@ class Profiles:
         path.rename(grave)  # from here on no crash can leave half a profile under its name
         _flush_entry(self.root)
         _remove_tree(grave)
+
+
+def _aside_at(path: Path) -> datetime:
+    """When it was set aside, by its name; a name that says nothing is not old."""
+    try:
+        return datetime.strptime(path.name.rpartition(ASIDE)[2], ASIDE_TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def _hold(folder: Path) -> int:
