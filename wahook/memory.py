@@ -74,7 +74,7 @@ class CgroupMeter:
 def _groups(root: Path, membership: Path) -> list[CgroupMeter]:
     """This process's groups, of either version: under their names, and as a container sees them."""
     found: list[CgroupMeter] = []
-    with suppress(OSError):
+    with suppress(OSError, ValueError):
         for line in membership.read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             if not controllers:

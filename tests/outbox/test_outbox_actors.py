@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from actors.errors import JournalError, ProcessError
@@ -56,12 +57,18 @@ class Bench:
         self.board = Boards()
         self.undone: list[OutgoingMessage] = [ROW]
         self.journal_is_away = False
-        parts = LaneParts(session_id="s", make=self._make, undone=self._undone, board=self.board)
+        self.wanted = 0
+        parts = LaneParts(
+            session_id="s", make=self._make, undone=self._undone, board=self.board, wanted=self._wanted
+        )
         tree.start(SupervisorSpec((ChildSpec("lane", lambda c: LaneActor(c, parts), backoff=BACKOFF),)))
 
     def _make(self) -> NotedLane:
         self.lanes.append(NotedLane(self.notes))
         return self.lanes[-1]
+
+    def _wanted(self) -> None:
+        self.wanted += 1
 
     def _undone(self) -> list[OutgoingMessage]:
         if self.journal_is_away:
@@ -117,6 +124,22 @@ def test_a_journal_that_is_away_during_a_sweep_harms_nobody_and_the_next_one_reb
         tree.advance(30)
         assert bench.told() == ["close", ("rebuild", 1)]
         assert tree.state("lane") == "running"
+
+
+def test_a_lane_with_a_message_for_a_session_that_cannot_send_says_so_until_it_can() -> None:
+    with VirtualTree(seed=1) as tree:
+        bench = Bench(tree)
+        idle = LaneView(open=False, waiting=None, until=None, queued=0, scheduled=1, sending=None)
+        bench.listener().changed(idle)
+        tree.advance(31)
+        assert bench.wanted == 0  # one for later wakes nobody
+        bench.listener().changed(replace(idle, queued=1))
+        assert bench.wanted == 1
+        tree.advance(61)
+        assert bench.wanted == 3
+        bench.listener().changed(replace(idle, queued=1, open=True))
+        tree.advance(61)
+        assert bench.wanted == 3
 
 
 def test_the_death_of_the_lanes_thread_crashes_its_actor_and_a_new_lane_is_made() -> None:
