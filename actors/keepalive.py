@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import structlog
 
-from actors.errors import Fault, WahookError
+from actors.errors import DeadlinePassed, Fault, WahookError
 from actors.messages import AccountChanges, ConnectionSuspect, UpdateAccount, Write
 from actors.model import PageState, SessionStatus
 from actors.ports import Board, Calendar, WhatsAppClient
@@ -101,13 +101,13 @@ class Heartbeat(Keeper):
         self._writer = context.lookup(parts.writer_path)
 
     def beat(self) -> None:
-        """Not connected, or no answer: the session is told, and reconnects."""
+        """Not connected: the session is told, and reconnects. No answer: it gets another browser."""
         try:
             state, rtt = self._timed(self._parts.client.state)
             if state.connected:
                 self._timed(self._parts.client.send_presence)
         except (WahookError, TimeoutError) as error:
-            self._failed(type(error).__name__)
+            self._failed(type(error).__name__, answers=not isinstance(error, DeadlinePassed | TimeoutError))
             return
         now = self._parts.calendar()
         if state.connected:
@@ -117,11 +117,11 @@ class Heartbeat(Keeper):
             self._write(AccountChanges(last_check=now))
             self._failed(_words(state))
 
-    def _failed(self, why: str) -> None:
+    def _failed(self, why: str, *, answers: bool = True) -> None:
         log.warning("heartbeat.failed", session=self._parts.session_id, reason=why)
         self._result(False, why)
         if self._ready:
-            self._session.tell(ConnectionSuspect("heartbeat"))
+            self._session.tell(ConnectionSuspect("heartbeat" if answers else "page_hangs", answers))
 
     def _write(self, changes: AccountChanges) -> None:
         """Nobody waits for it: the next beat writes again."""

@@ -183,9 +183,10 @@ class Unload:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSuspect:
-    """A keep-alive child found the page not connected, or not answering."""
+    """A keep-alive child found the page not connected, or (`answers` False) not answering."""
 
     reason: str
+    answers: bool = True
 
 
 # --- to the journal writer -------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from actors.model import Ack, SendReceipt
 from actors.ports import WhatsAppClient
 from supervision import Reply
 
+LATE_TWICE = 2  # attempts at one message whose ack never came
+
 
 @dataclass(frozen=True, slots=True)
 class Looked:
@@ -41,6 +43,7 @@ class Sends:
         self._call_deadline = call_deadline
         self._tell = tell
         self._waiting: dict[str, tuple[SendMessage, Reply]] = {}
+        self._late: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -69,15 +72,26 @@ class Sends:
         if ack is None or ack is Ack.ERROR:
             self._put_on_wire(answer.request)
         else:
-            # PENDING: the page has it and sends it by itself; its ack settles this, or the asker's deadline.
             self.acked(wa_message_id, ack)
+            if ack < Ack.SERVER:  # PENDING: the page has it, and is asked to say when its ack is there
+                self._put_on_wire(answer.request)
 
-    def sent(self, answer: Sent) -> None:
-        """The page has answered a send."""
-        if error := answer.future.exception():
-            self.failed(answer.wa_message_id, error)
-        else:
-            self.acked(answer.wa_message_id, max(answer.future.result().ack, Ack.SERVER))
+    def sent(self, answer: Sent) -> bool:
+        """The page has answered a send, or has not in time; True if that is so for the second time.
+
+        Then the connection is dead although the page believes in it: a new page sends the message again.
+        """
+        wa_message_id, error = answer.wa_message_id, answer.future.exception()
+        if error is None:
+            self.acked(wa_message_id, max(answer.future.result().ack, Ack.SERVER))
+            return False
+        waited_for = wa_message_id in self._waiting
+        self.failed(wa_message_id, error)
+        if not waited_for or not isinstance(error, DeadlinePassed):
+            return False
+        late = self._late.get(wa_message_id, 0) + 1
+        self._late = {wa_message_id: late}  # one goes at a time
+        return late >= LATE_TWICE
 
     def acked(self, wa_message_id: str, ack: Ack) -> None:
         """The server has it (or more): that settles the send, whatever the page's own answer will be."""

@@ -145,8 +145,8 @@ class SessionActor(Actor):
                 self._reconcile()
             case Journaled():
                 self._journal.journaled(message)
-            case ConnectionSuspect(reason=reason):
-                self._step(Suspected(reason))
+            case ConnectionSuspect(reason=reason, answers=answers):
+                self._step(Suspected(reason, answers=answers))
             case turn.LaunchGranted():
                 self._open()
             case turn.Leave():
@@ -192,7 +192,8 @@ class SessionActor(Actor):
             case Looked():
                 self._sends.looked(message)
             case Sent():
-                self._sends.sent(message)
+                if self._sends.sent(message):
+                    self._step(Suspected("unacknowledged", answers=False))
             case turn.Reconciled(future=history):
                 self._reconciled(history)
 

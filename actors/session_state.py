@@ -97,9 +97,10 @@ class LogoutAsked:
 
 @dataclass(frozen=True, slots=True)
 class Suspected:
-    """A keep-alive child found the page not connected although we believe it is."""
+    """The page is not connected although we believe it is; `answers` False: it will not be by itself."""
 
     reason: str
+    answers: bool = True
 
 
 Happening: TypeAlias = (
@@ -150,8 +151,8 @@ def step(state: State, happening: Happening, policy: Policy) -> Step:  # noqa: C
             return _settled(state)
         case LogoutAsked():
             return replace(state, leaving=True), []
-        case Suspected(reason=reason):
-            return _suspected(state, reason, policy)
+        case Suspected(reason=reason, answers=answers):
+            return _suspected(state, reason, policy) if answers else _hangs(state, reason)
 
 
 def _code(state: State, code: str, policy: Policy) -> Step:
@@ -277,6 +278,13 @@ def _suspected(state: State, reason: str, policy: Policy) -> Step:
     if state.status is not SessionStatus.READY:
         return state, []
     return _not_connected(state, reason, policy)
+
+
+def _hangs(state: State, reason: str) -> Step:
+    """Also while it is healing: nobody else looks then."""
+    if state.status in (SessionStatus.READY, SessionStatus.RECONNECTING) and state.signed_in:
+        return _fail(state, TransientLoss(reason))
+    return state, []
 
 
 def _logged_out(state: State, reason: str, policy: Policy) -> Step:

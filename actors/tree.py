@@ -75,13 +75,14 @@ class RootParts:
     chromedriver: ManagedProcess | None
     journal: Journal
     max_sessions: int | None = None
+    probe_every: float = 10.0  # seconds between two looks whether redis and chromedriver still answer
 
 
 def root(parts: RootParts) -> SupervisorSpec:
     """The static tree but for the edge, which comes last: nobody calls a house that is not ready."""
     servers = ((REDIS, parts.redis), (CHROMEDRIVER, parts.chromedriver))
     children = (
-        *(_server(name, process) for name, process in servers if process is not None),
+        *(_server(name, process, parts.probe_every) for name, process in servers if process is not None),
         ChildSpec(WRITER, partial(JournalWriter, journal=parts.journal), backoff=WORKERS, shutdown=10.0),
         ChildSpec(OUTBOX, SupervisorSpec(dynamic=True), backoff=WORKERS),
         ChildSpec(SESSIONS, _sessions(parts.max_sessions), backoff=WORKERS),
@@ -119,8 +120,9 @@ def edge(port: EdgePort) -> ChildSpec:
     return ChildSpec(EDGE, partial(EdgeActor, edge=port), backoff=WORKERS, shutdown=8.0)
 
 
-def _server(name: str, process: ManagedProcess) -> ChildSpec:
-    return ChildSpec(name, partial(ProcessActor, process=process), backoff=SERVERS, shutdown=15.0)
+def _server(name: str, process: ManagedProcess, probe_every: float) -> ChildSpec:
+    actor = partial(ProcessActor, process=process, probe_every=probe_every)
+    return ChildSpec(name, actor, backoff=SERVERS, shutdown=15.0)
 
 
 def _sessions(limit: int | None) -> SupervisorSpec:

@@ -20,7 +20,8 @@ class ServerProcess:
     """Implements `actors.ports.ManagedProcess`; may be started again after it has ended. Any thread.
 
     `command` is asked at every start (it may choose a free port), on the loop, and must not block. `ready` is
-    awaited until the server answers; it raises ProcessError when it does not.
+    awaited until the server answers; it raises ProcessError when it does not. `question` is what to ask it to
+    see that it does not hang; an OSError or something false is no answer.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class ServerProcess:
         owner: str,
         command: Callable[[], Sequence[str]],
         ready: Callable[[OwnedProcess], Awaitable[None]],
+        question: Callable[[], Awaitable[object]] | None = None,
         start_deadline: float = 15.0,
         stop_deadline: float = 5.0,
     ) -> None:
@@ -39,6 +41,7 @@ class ServerProcess:
         self._owner = owner
         self._command = command
         self._ready = ready
+        self._question = question
         self._start_deadline = start_deadline
         self._stop_deadline = stop_deadline
         self._process: OwnedProcess | None = None
@@ -57,6 +60,10 @@ class ServerProcess:
         start itself failed.
         """
         return self._loop.submit(self._start(on_exit))
+
+    def answers(self, deadline: float) -> Future[bool]:
+        """Whether its `question` is answered in time; without one, whether it lives."""
+        return self._loop.submit(self._answers(deadline))
 
     def stop(self) -> Future[None]:
         """SIGTERM, after the deadline SIGKILL. Idempotent; `on_exit` is not called."""
@@ -97,6 +104,15 @@ class ServerProcess:
             return
         log.warning("server.died", name=self.name, code=exited.result())
         on_exit(exited.result())
+
+    async def _answers(self, deadline: float) -> bool:
+        if self.pid is None or self._question is None:
+            return self.pid is not None
+        try:
+            async with asyncio.timeout(deadline):
+                return bool(await self._question())
+        except (OSError, TimeoutError):
+            return False
 
     async def _stop(self) -> None:
         self._stopping = True

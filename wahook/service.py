@@ -44,6 +44,7 @@ log = structlog.get_logger(__name__)
 
 START_DEADLINE = 60.0
 BOOT_DEADLINE = 30.0
+PROBE_EVERY = 10.0  # seconds between two looks whether Redis and ChromeDriver still answer
 
 
 def calendar() -> datetime:
@@ -102,7 +103,10 @@ class Service:
     def _root(self) -> SupervisorSpec:
         return tree.root(
             tree.RootParts(
-                redis=self._embedded, chromedriver=self._browsers.driver, journal=MeteredJournal(self._journal.writer, self.meters)
+                redis=self._embedded,
+                chromedriver=self._browsers.driver,
+                journal=MeteredJournal(self._journal.writer, self.meters),
+                probe_every=min(PROBE_EVERY, self.settings.watchdog_interval),
             )
         )
 

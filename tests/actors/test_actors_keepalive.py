@@ -68,6 +68,13 @@ def test_a_heartbeat_writes_that_the_session_was_seen(ready):
     assert ready.tree.system.snapshot().find("heartbeat")["heartbeat"]["misses"] == 0
 
 
+def test_a_heartbeat_without_an_answer_brings_another_browser(ready):
+    ready.client.presets["state"] = lambda: done(error=DeadlinePassed("no answer"))
+    ready.tree.tell("heartbeat", Beat())
+    assert ready.view.last_error == "page_hangs"
+    assert ready.tree.state("session") == "backoff"
+
+
 def test_a_heartbeat_that_finds_the_page_unconnected_tells_the_session(ready):
     ready.client.presets["state"] = lambda: done(OPENING)
     ready.written.clear()

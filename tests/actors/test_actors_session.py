@@ -350,12 +350,32 @@ def test_what_is_not_on_the_wire_is_sent(ready, known):
     assert ready.client.names()[-1] == "send"
 
 
-def test_what_the_page_still_has_to_send_is_left_to_it(ready):
+def test_of_what_the_page_still_has_to_send_it_is_asked_to_tell(ready):
     answer = ask(ready, send(may_be_on_wire=True))
     ready.answer("find_sent", Ack.PENDING)
-    assert "send" not in ready.client.names()
+    assert ready.client.names()[-1] == "send"  # which the page does not do twice
     ready.page(AckArrived(WA, Ack.SERVER))
     assert answer.result(0).ack is Ack.SERVER
+
+
+def test_a_message_whose_ack_never_comes_gets_another_page_after_its_second_attempt(ready):
+    ask(ready, send())
+    ready.answer("send", error=DeadlinePassed("no ack"))
+    assert ready.status is SessionStatus.READY
+    again = ask(ready, send(may_be_on_wire=True))
+    ready.answer("find_sent", Ack.PENDING)
+    ready.answer("send", error=DeadlinePassed("no ack"))
+    assert isinstance(again.exception(0), DeadlinePassed)
+    assert ready.tree.state("session") == "backoff"
+    assert ready.view.last_error == "unacknowledged"
+
+
+def test_two_messages_that_are_late_once_are_no_reason_for_another_page(ready):
+    for number in "AB":
+        row = OutgoingMessage(f"msg_{number}", ID, "492", "hi", WA[:-1] + number)
+        ask(ready, SendMessage(row, 30.0, may_be_on_wire=False))
+        ready.answer("send", error=DeadlinePassed("no ack"))
+    assert ready.status is SessionStatus.READY
 
 
 def test_unable_to_tell_it_is_not_sent(ready):

@@ -214,6 +214,13 @@ def test_a_suspicion_is_heard_while_ready_and_ignored_otherwise():
     assert run(NEW, Suspected("heartbeat")) == (NEW, [])
 
 
+@pytest.mark.parametrize("status", [SessionStatus.READY, SessionStatus.RECONNECTING])
+def test_a_page_that_answers_no_more_is_replaced_without_waiting_for_it_to_heal(status):
+    error = failure(replace(UP, status=status), Suspected("page_hangs", answers=False))
+    assert isinstance(error, TransientLoss)
+    assert run(NEW, Suspected("page_hangs", answers=False)) == (NEW, [])
+
+
 def test_a_lost_browser_is_a_transient_loss():
     error = failure(UP, BrowserLost("browser_exited", "signal 9"))
     assert isinstance(error, TransientLoss)

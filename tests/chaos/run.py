@@ -182,7 +182,7 @@ async def _settled(traffic: Traffic) -> bool:
 async def _retry_failed(household: Household, traffic: Traffic) -> frozenset[str]:
     """What has spent its attempts is the operator's to send again."""
     client, base = household.client, f"{API}/{traffic.session_id}/messages"
-    await until("no message waits", lambda: _at_rest(client, base, traffic), 90)
+    await until("no message waits", lambda: _at_rest(client, base), 90)
     failed = [
         wa_id
         for wa_id, message_id in traffic.messages.items()
@@ -190,12 +190,12 @@ async def _retry_failed(household: Household, traffic: Traffic) -> frozenset[str
     ]
     for wa_id in failed:
         await client.ok("POST", f"{base}/{traffic.messages[wa_id]}/retry")
-    if failed:
-        await until("the retried are sent", lambda: _at_rest(client, base, traffic), 60)
+    for wa_id in failed:
+        await client.delivered(traffic.session_id, traffic.messages[wa_id])
     return frozenset(failed)
 
 
-async def _at_rest(client, base: str, traffic: Traffic) -> bool:
+async def _at_rest(client, base: str) -> bool:
     page = await client.ok("GET", f"{base}?direction=out&limit=200")
     return all(one["status"] not in ("queued", "sending") for one in page["messages"])
 

@@ -190,6 +190,7 @@ class NotedProcess:
         self.starts = starts
         self.notes: list[str] = []
         self.exits: list[object] = []
+        self.answering = True
 
     def start(self, on_exit: object) -> Future[int]:
         self.exits.append(on_exit)
@@ -200,6 +201,11 @@ class NotedProcess:
                 future.set_result(pid)
             case error:
                 future.set_exception(error)
+        return future
+
+    def answers(self, deadline: float) -> Future[bool]:
+        future: Future[bool] = Future()
+        future.set_result(self.answering)
         return future
 
     def stop(self) -> Future[None]:
@@ -223,6 +229,24 @@ def test_a_process_that_does_not_start_is_tried_again_with_back_off() -> None:
         tree.advance(4)
         assert tree.state("redis") == "running"
         assert process.notes == ["start", "stop", "start", "stop", "start"]
+
+
+def test_a_process_that_answers_no_more_is_killed_but_not_for_one_miss() -> None:
+    with VirtualTree(seed=1) as tree:
+        process = NotedProcess([4711])
+        spec = ChildSpec(
+            "redis", lambda context: ProcessActor(context, process, probe_every=10), backoff=BACKOFF
+        )
+        tree.start(SupervisorSpec((spec,)))
+        process.answering = False
+        tree.advance(10)
+        process.answering = True
+        tree.advance(10)
+        process.answering = False
+        tree.advance(10)
+        assert "kill" not in process.notes
+        tree.advance(10)
+        assert process.notes[-1] == "kill"
 
 
 def test_the_late_exit_of_an_earlier_process_does_not_harm_the_new_one() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from supervision import BackOff, ChildSpec, SupervisorSpec, System
 from tests.outbox.conftest import eventually
 from tests.outbox.house import DEADLINE
 from wahook.loop import LoopThread
+from wahook.marks import carries
 from wahook.outbox.connection import connect
 from wahook.outbox.server import EmbeddedRedis, find_server, socket_path
 
@@ -131,6 +133,23 @@ def test_a_server_that_cannot_start_for_another_reason_says_so_and_its_files_are
     assert next((server.folder / "appendonlydir").glob("*.incr.aof")).read_bytes() == before
     server.start(lambda _: None).result(DEADLINE)
     assert connect(server.url).get("key99") == b"value"
+
+
+def test_the_sweep_for_leftovers_finds_it(server: EmbeddedRedis) -> None:
+    pid = server.start(lambda _: None).result(DEADLINE)
+    connect(server.url).ping()
+    assert carries(pid, f"outbox-{server.folder.parent.name}"[:40], "redis")
+
+
+def test_one_that_stands_still_does_not_answer(server: EmbeddedRedis) -> None:
+    pid = server.start(lambda _: None).result(DEADLINE)
+    assert server.answers(DEADLINE).result(DEADLINE)
+    os.kill(pid, signal.SIGSTOP)
+    assert not server.answers(0.2).result(DEADLINE)
+    os.kill(pid, signal.SIGCONT)
+    assert server.answers(DEADLINE).result(DEADLINE)
+    server.stop().result(DEADLINE)
+    assert not server.answers(DEADLINE).result(DEADLINE)
 
 
 def test_its_actor_shows_the_process_and_brings_it_back_when_it_is_killed(server: EmbeddedRedis) -> None:

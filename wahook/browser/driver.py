@@ -19,6 +19,7 @@ from selenium import webdriver
 from selenium.webdriver.remote.client_config import ClientConfig
 
 from actors.errors import Fault
+from wahook.knocking import knock
 from wahook.loop import LoopThread
 from wahook.processes import OwnedProcess
 from wahook.server_process import ServerProcess
@@ -43,6 +44,7 @@ class ChromeDriver(ServerProcess):
             owner=owner,
             command=lambda: (str(path), "--port=0", "--log-level=SEVERE"),
             ready=self._listening,
+            question=lambda: knock(self._port or 0, b"GET /status HTTP/1.0\r\nHost: localhost\r\n\r\n"),
         )
         self._port: int | None = None
         # Selenium blocks: threads of its own, so that a hung call delays nobody but other Selenium calls.

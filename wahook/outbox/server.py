@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from actors.errors import DeadlinePassed, ProcessError
+from wahook.knocking import knock_unix
 from wahook.loop import LoopThread
 from wahook.outbox.aof import AppendOnlyFile, make_private
 from wahook.processes import OwnedProcess
@@ -85,6 +86,7 @@ class EmbeddedRedis:
             owner=owner,
             command=self._command,
             ready=lambda process: _ready(process, deadline),
+            question=lambda: knock_unix(self.socket, b"PING\r\n"),
             start_deadline=deadline,
         )
 
@@ -101,6 +103,10 @@ class EmbeddedRedis:
     def start(self, on_exit: Callable[[int], None]) -> Future[int]:
         """As `ServerProcess.start`; tried once more after a damaged append-only file was seen to."""
         return self._loop.submit(self._start(on_exit))
+
+    def answers(self, deadline: float) -> Future[bool]:
+        """Whether it answers a PING in time, be it that it still loads."""
+        return self._server.answers(deadline)
 
     def stop(self) -> Future[None]:
         """SIGTERM, upon which it writes everything to disk; after the deadline SIGKILL. Idempotent."""
