@@ -4,6 +4,7 @@ root                      one_for_one
 ├─ redis                  only when embedded                                   permanent
 ├─ chromedriver           one for all sessions                                 permanent
 ├─ journal-writer                                                              permanent
+├─ archiver, …            what serves the sessions, where it is set up         permanent
 ├─ outbox                 dynamic: one lane for each session                   permanent
 ├─ sessions               dynamic, with a storm fuse                           permanent
 │   └─ user_1_wa_2        rest_for_one                                         transient
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from actors.archiver import Archiver
 from actors.assistant import Assistant, AssistantParts
 from actors.edge import EdgeActor
 from actors.greeter import Greeter, GreeterParts
@@ -25,12 +27,13 @@ from actors.janitor import Janitor, JanitorParts
 from actors.journal_writer import JournalWriter
 from actors.keepalive import Activity, Heartbeat, KeepaliveParts, Watchdog
 from actors.lane import LaneActor, LaneParts
-from actors.memory import MemoryActor, MemoryParts
 from actors.mailer import Mailer, MailerParts
-from actors.ports import EdgePort, Journal, ManagedProcess
+from actors.memory import MemoryActor, MemoryParts
+from actors.ports import EdgePort, Journal, ManagedProcess, ProfileArchive
 from actors.process import ProcessActor
 from actors.session import SessionActor
 from actors.session_parts import SessionParts, classify
+from actors.webhooks import WebhookParts, WebhooksActor
 from supervision import (
     AutoShutdown,
     BackOff,
@@ -47,11 +50,13 @@ WRITER = "journal-writer"
 OUTBOX = "outbox"
 SESSIONS = "sessions"
 EDGE = "edge"
-MEMORY = "memory"
-JANITOR = "janitor"
+WEBHOOKS = "webhooks"
 ASSISTANT = "assistant"
 MAILER = "mailer"
 GREETER = "greeter"
+MEMORY = "memory"
+JANITOR = "janitor"
+ARCHIVER = "archiver"
 
 SERVERS = BackOff(min=0.2, max=30.0, retry_first_start=True)  # what others wait for comes back quickly
 WORKERS = BackOff(min=0.1, max=30.0)
@@ -74,6 +79,7 @@ class RootParts:
     redis: ManagedProcess | None
     chromedriver: ManagedProcess | None
     journal: Journal
+    helpers: tuple[ChildSpec, ...] = ()  # what serves the sessions: starts before them and ends after them
     max_sessions: int | None = None
     probe_every: float = 10.0  # seconds between two looks whether redis and chromedriver still answer
 
@@ -84,10 +90,26 @@ def root(parts: RootParts) -> SupervisorSpec:
     children = (
         *(_server(name, process, parts.probe_every) for name, process in servers if process is not None),
         ChildSpec(WRITER, partial(JournalWriter, journal=parts.journal), backoff=WORKERS, shutdown=10.0),
+        *parts.helpers,
         ChildSpec(OUTBOX, SupervisorSpec(dynamic=True), backoff=WORKERS),
         ChildSpec(SESSIONS, _sessions(parts.max_sessions), backoff=WORKERS),
     )
     return SupervisorSpec(children, strategy=Strategy.ONE_FOR_ONE)
+
+
+def archiver(archive: ProfileArchive) -> ChildSpec:
+    """The keeper of profiles' copies elsewhere."""
+    return ChildSpec(ARCHIVER, partial(Archiver, archive=archive), backoff=WORKERS, shutdown=10.0)
+
+
+def memory(parts: MemoryParts) -> ChildSpec:
+    """The guard of the service's memory."""
+    return ChildSpec(MEMORY, partial(MemoryActor, parts=parts), backoff=WORKERS)
+
+
+def janitor(parts: JanitorParts) -> ChildSpec:
+    """Who goes round once an hour."""
+    return ChildSpec(JANITOR, partial(Janitor, parts=parts), backoff=WORKERS)
 
 
 def assistant(parts: AssistantParts) -> ChildSpec:
@@ -105,14 +127,14 @@ def greeter(parts: GreeterParts) -> ChildSpec:
     return ChildSpec(GREETER, partial(Greeter, parts=parts), backoff=WORKERS)
 
 
-def memory(parts: MemoryParts) -> ChildSpec:
-    """The guard of the service's memory."""
-    return ChildSpec(MEMORY, partial(MemoryActor, parts=parts), backoff=WORKERS)
-
-
-def janitor(parts: JanitorParts) -> ChildSpec:
-    """Who goes round once an hour."""
-    return ChildSpec(JANITOR, partial(Janitor, parts=parts), backoff=WORKERS)
+def webhooks(parts: WebhookParts) -> ChildSpec:
+    """Who tells other programs."""
+    return ChildSpec(
+        WEBHOOKS,
+        partial(WebhooksActor, parts=parts),
+        backoff=WORKERS,
+        shutdown=parts.stop_deadline + 2.0,
+    )
 
 
 def edge(port: EdgePort) -> ChildSpec:

@@ -64,7 +64,7 @@ class Dispatcher:
         self._wake: dict[str, datetime] = {}
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._ending: set[str] = set()  # ids whose outcome is not on disk yet
+        self._ending: set[str] = set()  # done or dead, but not on disk yet: not to be fetched again
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="webhooks-read")
         self._stopping = False
         self._finished = asyncio.Event()
@@ -180,7 +180,8 @@ class Dispatcher:
 
     async def _end(self, operation: EndDelivery) -> None:
         """Write the outcome, however long the journal is away: nobody else knows it."""
-        self._ending.add(operation.id)
+        if operation.state is not TaskState.PENDING:
+            self._ending.add(operation.id)
         wait = 0.1
         while True:
             try:

@@ -193,7 +193,13 @@ class Line:
             self.circuit = self.circuit.resting(now, judgement.rest)
 
     def _revive(self, now: datetime) -> None:
-        """It answers: what waited for it to come back need not wait on."""
+        """It answers: what waited for it to come back need not wait on.
+
+        An answer to a call that had begun before the circuit opened, or before the receiver asked for rest,
+        does not end that.
+        """
+        if self.circuit.state(now) is CircuitState.OPEN:
+            return
         if self.circuit.until is not None:
             self._waiting = {
                 seq: replace(one, next_at=now) if seq not in self._flying else one
