@@ -26,7 +26,9 @@ from wahook.outbox.gate import Gate
 from wahook.outbox.lane import RqLane
 from wahook.outbox.limits import SendLimits
 from wahook.outbox.queues import LaneQueues
+from wahook.profiles import Keeper
 from wahook.profiles import Profiles as LocalProfiles
+from wahook.profiles.tenancy import Tenant
 from wahook.settings import Settings
 from wahook.whatsapp.factory import Browsers
 
@@ -42,6 +44,7 @@ class Assembly:
     settings: Settings
     browsers: Browsers
     local_profiles: LocalProfiles
+    keeper: Keeper | None
     profiles: Profiles
     reader: JournalReader
     redis: Redis
@@ -50,6 +53,7 @@ class Assembly:
     board: Board
     calendar: Calendar
     slots: LaunchSlots
+    wanted: Callable[[str], None]
     system: Callable[[], SupervisionSystem]
     rng: random.Random
 
@@ -59,7 +63,13 @@ class Assembly:
 
     def _session(self, account: Account) -> ChildSpec:
         settings, session_id = self.settings, account.session_id
-        client = self.browsers.client(session_id, self.local_profiles.path(session_id), account.config.proxy)
+        client = Tenant(
+            self.browsers.client(session_id, self.local_profiles.path(session_id), account.config.proxy),
+            session_id,
+            self.local_profiles,
+            keeper=self.keeper,
+            tell=self.system().handle(tree.ARCHIVER).tell,
+        )
         parts = SessionParts(
             account=account,
             client=client,
@@ -110,6 +120,7 @@ class Assembly:
                 undone=partial(self.reader.undone, session_id),
                 board=self.board,
                 stop_deadline=self.settings.stop_deadline,
+                wanted=partial(self.wanted, session_id),
             )
         )
 

@@ -34,10 +34,19 @@ class Checks:
 class OperationsDesk:
     """Implements `edge.ports.Operations`. Stops and starts of sessions go the users' way, so they last."""
 
-    def __init__(self, system: System, sessions: SessionCommands, board: Board, checks: Checks) -> None:
+    def __init__(
+        self,
+        system: System,
+        sessions: SessionCommands,
+        board: Board,
+        checks: Checks,
+        memory: Callable[[], dict[str, JSON]] = dict,
+    ) -> None:
+        """`memory` gives what the last look at it showed: `tree`, `limit`, `level`."""
         self._system = system
         self._sessions = sessions
         self._board = board
+        self._memory = memory
         self._database = Probe("database", checks.database)
         self._redis = Probe("redis", checks.redis)
         self._tree = Probe("tree", self._stands)
@@ -87,7 +96,7 @@ class OperationsDesk:
         fields: dict[str, JSON] = {
             "status": "ok" if ok else "error",
             "uptime": round(time.time() - psutil.Process().create_time(), 1),
-            "memory": _memory(),
+            "memory": {**_memory(), **self._memory()},
             "whatsapp": self._whatsapp(),
             "redis": redis.fields(now),
             "database": database.fields(now),

@@ -13,6 +13,7 @@ from redis import Redis
 
 from actors import tree
 from actors.errors import ProcessError
+from actors.messages import ForgetProfile
 from actors.model import Account
 from actors.ports import EdgeAddress
 from actors.slots import LaunchSlots
@@ -24,6 +25,8 @@ from wahook.data_lock import take
 from wahook.edge.app import Parts as EdgeParts
 from wahook.edge.keys import ApiKey, find_or_make
 from wahook.edge.server import EdgeServer
+from wahook.headroom import Headroom
+from wahook.housekeeping import Housekeeping
 from wahook.journal.opening import OpenedJournal, open_journal
 from wahook.loop import LoopThread
 from wahook.messages import MessageCommands, MessagesParts
@@ -36,6 +39,7 @@ from wahook.outbox.limits import SendLimits
 from wahook.outbox.server import EmbeddedRedis
 from wahook.processes import sweep
 from wahook.profiles import Profiles, VoidProfiles
+from wahook.profiles.setup import keeper_of
 from wahook.sessions import SessionCommands, SessionsParts
 from wahook.settings import Settings
 from wahook.whatsapp.factory import Browsers
@@ -75,7 +79,10 @@ class Service:
         self._embedded, self._redis = self._make_redis()
         self.announcer = Announcer()
         self.board = Board()
+        self.headroom = Headroom()
         self.meters = Meters()
+        self._profiles = Profiles(settings.sessions_path)
+        self._keeper = keeper_of(settings, self._profiles)
         self.system = System(self._root(), name="wahook", info={"wahook": version("wahook")})
         self.sessions = self._make_sessions()
         self.messages = MessageCommands(
@@ -88,7 +95,7 @@ class Service:
             )
         )
         checks = Checks(database=self._journal.reader.ping, redis=self._redis.ping)
-        self.operations = OperationsDesk(self.system, self.sessions, self.board, checks)
+        self.operations = OperationsDesk(self.system, self.sessions, self.board, checks, self.headroom.fields)
         self.edge = self._make_edge()
         self.announcer.subscribe(self.edge.publish)
 
@@ -107,17 +114,33 @@ class Service:
                 chromedriver=self._browsers.driver,
                 journal=MeteredJournal(self._journal.writer, self.meters),
                 probe_every=min(PROBE_EVERY, self.settings.watchdog_interval),
+                helpers=(
+                    *(() if self._keeper is None else (tree.archiver(self._keeper),)),
+                    *self._housekeeping().helpers(),
+                ),
             )
+        )
+
+    def _housekeeping(self) -> Housekeeping:
+        return Housekeeping(
+            settings=self.settings,
+            board=self.board,
+            reader=self._journal.reader,
+            headroom=self.headroom,
+            profiles=self._profiles,
+            calendar=calendar,
+            samples=lambda: self.system.sampler.samples,
         )
 
     def _make_sessions(self) -> SessionCommands:
         settings = self.settings
-        local = Profiles(settings.sessions_path)
-        profiles = VoidProfiles(local)
+        archiver = self.system.handle(tree.ARCHIVER)
+        profiles = VoidProfiles(self._profiles, lambda session_id: archiver.tell(ForgetProfile(session_id)))
         assembly = Assembly(
             settings=settings,
             browsers=self._browsers,
-            local_profiles=local,
+            local_profiles=self._profiles,
+            keeper=self._keeper,
             profiles=profiles,
             reader=self._journal.reader,
             redis=self._redis,
@@ -126,6 +149,7 @@ class Service:
             board=self.board,
             calendar=calendar,
             slots=LaunchSlots(STARTS_AT_ONCE),
+            wanted=lambda session_id: self.sessions.wanted(session_id),  # noqa: PLW0108 - it is made later
             system=lambda: self.system,
             rng=random.Random(),
         )
@@ -138,6 +162,9 @@ class Service:
                 calendar=calendar,
                 profiles=profiles,
                 assemble=assembly,
+                run=self._loop.submit,
+                admit=self.headroom.admit,
+                wake_deadline=settings.open_deadline,
                 clear_queues=assembly.clear_queues,
             )
         )
@@ -187,15 +214,25 @@ class Service:
         return address
 
     def _boot_sessions(self) -> None:
-        """Those that should be up, last active first; the slots see to how many browsers start at once."""
+        """Those that should be up, last active first; the slots see to how many browsers start at once.
+
+        Idle ones get their lanes only: what is accepted for them wakes them.
+        """
         accounts = self._journal.reader.accounts()
         for account in accounts:
             self.sessions.remember(account)
-        wanted = sorted((one for one in accounts if one.desired), key=_activity, reverse=True)
+        wanted = sorted((one for one in accounts if one.desired), key=self._activity, reverse=True)
         for account in wanted:
             asyncio.run(asyncio.wait_for(self.sessions.boot(account), BOOT_DEADLINE))
         if wanted:
-            log.info("service.sessions_started", sessions=len(wanted))
+            idle = sum(one.idle_since is not None for one in wanted)
+            log.info("service.sessions_started", sessions=len(wanted) - idle, idle=idle)
+
+    def _activity(self, account: Account) -> datetime:
+        """The last message in or out; without any, the last sign of life."""
+        message = self._journal.reader.last_activity(account.session_id)
+        never = datetime.min.replace(tzinfo=UTC)
+        return message or account.last_seen or account.connected_at or never
 
     def wait(self, timeout: float | None = None) -> Exit | None:
         """Until the tree has ended by itself, which only a new process can repair; None: it stands."""
@@ -216,7 +253,3 @@ class Service:
             self._lock = None
         log.info("service.stopped", in_order=in_order, killed=len(left))
         return in_order
-
-
-def _activity(account: Account) -> datetime:
-    return account.last_seen or account.connected_at or datetime.min.replace(tzinfo=UTC)

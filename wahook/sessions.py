@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
-from actors import tree
-from actors.errors import RuleBroken
+from actors import session_view, tree
+from actors.errors import RuleBroken, SessionNotReady
 from actors.events import StatusChanged
 from actors.messages import (
     UNSET,
     AccountChanges,
+    AskPage,
     CheckNumber,
     DeleteAccount,
     Logout,
@@ -21,7 +24,7 @@ from actors.messages import (
     TakeScreenshot,
     UpdateAccount,
 )
-from actors.model import Account, NumberStatus, SessionConfig, SessionId, SessionStatus
+from actors.model import JSON, Account, NumberStatus, SessionConfig, SessionId, SessionStatus
 from actors.ports import Calendar, Profiles
 from supervision import AdminError, AlreadyPresent, AlreadyStarted, ChildSpec, NotFound, System
 from wahook.announcer import Announcer
@@ -29,8 +32,10 @@ from wahook.asking import ask_session, write
 from wahook.board import Board
 from wahook.edge.ports import SessionResource
 from wahook.journal.reader import JournalReader
+from wahook.waking import Waker, WakerParts
 
 DOWN = frozenset({SessionStatus.STOPPED, SessionStatus.ERROR, SessionStatus.RECONNECTING})
+MARGIN = 5.0  # seconds that a question may take beside the page's own time
 ATTEMPTS = 3  # a session that ends while it is to be started is gone at the second
 
 
@@ -47,9 +52,12 @@ class SessionsParts:
     assemble: Callable[[Account], tuple[ChildSpec, ChildSpec]]
     clear_queues: Callable[[str], object]  # blocking; what Redis has of a session whose lane is down
     check: Callable[[SessionConfig], object] = lambda _: None  # raises RuleBroken for what cannot be used
+    run: Callable[[Coroutine[Any, Any, None]], Future[None]]  # on a loop of the service's, from any thread
+    admit: Callable[[], None] = lambda: None  # raises MemoryShort while no further session may be started
     taken_down: Callable[[Account], None] = lambda _: None  # told of who was up and is not, by hand
     journal_deadline: float = 10.0
     call_deadline: float = 15.0
+    wake_deadline: float = 60.0
 
 
 class SessionCommands:
@@ -58,6 +66,16 @@ class SessionCommands:
     def __init__(self, parts: SessionsParts) -> None:
         self._parts = parts
         self._owners: dict[str, str] = {}
+        self._waker = Waker(
+            WakerParts(
+                board=parts.board,
+                announcer=parts.announcer,
+                submit=parts.run,
+                up=self._wake,
+                admit=parts.admit,
+                deadline=parts.wake_deadline,
+            )
+        )
 
     # -- reading ----------------------------------------------------------------------------------------
 
@@ -106,6 +124,8 @@ class SessionCommands:
     async def create(self, session: SessionId, config: SessionConfig) -> tuple[SessionResource, bool]:
         """Create and start; nothing changes for one that exists."""
         self._parts.check(config)
+        if await asyncio.to_thread(self._parts.reader.account, str(session)) is None:
+            self._parts.admit()
         wanted = Account(str(session), session.user_id, session.account_id, config=config)
         saved = await self._write(SaveAccount(wanted))
         account, created = _saved(saved)
@@ -119,14 +139,35 @@ class SessionCommands:
     async def start(self, session_id: str, by: str) -> SessionResource:
         """Bring it up, now, whatever it waits for; and keep it up over restarts of the service."""
         account = await self._account(session_id)
-        await self._write(UpdateAccount(session_id, AccountChanges(desired=True)))
+        if not self._is_up(session_id):
+            self._parts.admit()
+        await self._write(UpdateAccount(session_id, AccountChanges(desired=True, idle_since=None)))
         await self._up(account, by)
         return await self.get(session_id)
 
     async def boot(self, account: Account) -> None:
-        """Bring a session of the journal up at the start of the service."""
+        """Bring a session of the journal up at the start of the service; an idle one only to its lane."""
         self.remember(account)
-        await self._up(account, "boot")
+        if account.idle_since is None:
+            await self._up(account, "boot")
+            return
+        self._parts.board.publish(session_view.idle(account))
+        await self._start_child(tree.OUTBOX, self._parts.assemble(account)[1], "boot")
+
+    def wanted(self, session_id: str) -> None:
+        """Messages wait for this session: bring it up if it lies down by idleness. Any thread."""
+        self._waker.wanted(session_id)
+
+    async def awake(self, session_id: str) -> SessionResource:
+        """As `get`, once the session is up if it lay down by idleness. DeadlinePassed, MemoryShort."""
+        await self._waker.awake(session_id)
+        return await self.get(session_id)
+
+    async def _wake(self, session_id: str) -> None:
+        account = await self._account(session_id)
+        if account.desired:
+            await self._write(UpdateAccount(session_id, AccountChanges(idle_since=None)))
+            await self._up(account, "needed")
 
     async def _up(self, account: Account, by: str) -> None:
         session, lane = self._parts.assemble(account)
@@ -153,7 +194,7 @@ class SessionCommands:
     async def stop(self, session_id: str, by: str) -> SessionResource:
         """End its browser and keep it down, also over restarts of the service."""
         account = await self._account(session_id)
-        await self._write(UpdateAccount(session_id, AccountChanges(desired=False)))
+        await self._write(UpdateAccount(session_id, AccountChanges(desired=False, idle_since=None)))
         await self._down(session_id, by)
         self._taken_down(account)
         return await self.get(session_id)
@@ -163,7 +204,9 @@ class SessionCommands:
             with suppress(NotFound):
                 await self._parts.system.terminate_child(path, by)
         view = self._parts.board.get(session_id)
-        if view is not None and view.status is not SessionStatus.STOPPED:  # it was down already, waiting
+        if view is not None and view.idle:
+            self._parts.board.publish(replace(view, idle=False))
+        elif view is not None and view.status is not SessionStatus.STOPPED:  # it was down already, waiting
             stopped = replace(view, status=SessionStatus.STOPPED, since=self._parts.calendar(), qr_code=None)
             self._parts.board.publish(stopped)
             self._parts.announcer(StatusChanged(session_id, SessionStatus.STOPPED))
@@ -175,7 +218,9 @@ class SessionCommands:
     async def restart(self, session_id: str, by: str) -> SessionResource:
         """A new browser, now. Starts it when it is down."""
         account = await self._account(session_id)
-        await self._write(UpdateAccount(session_id, AccountChanges(desired=True)))
+        if not self._is_up(session_id):
+            self._parts.admit()
+        await self._write(UpdateAccount(session_id, AccountChanges(desired=True, idle_since=None)))
         try:
             await self._parts.system.restart(f"{tree.SESSIONS}/{session_id}", by)
         except AdminError:
@@ -185,12 +230,13 @@ class SessionCommands:
     async def logout(self, session_id: str, by: str) -> SessionResource:
         """Unlink the device at WhatsApp, remove the profile, and stop."""
         account = await self._account(session_id)
+        await self._waker.awake(session_id)
         session = self._parts.system.handle(tree.session_path(session_id))
         with self._parts.announcer.expecting(lambda event: _stopped(event, session_id)) as stopped:
             await ask_session(session, Logout(), self._parts.call_deadline)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), self._parts.call_deadline)
-        await self._write(UpdateAccount(session_id, AccountChanges(desired=False)))
+        await self._write(UpdateAccount(session_id, AccountChanges(desired=False, idle_since=None)))
         await self._down(session_id, by)
         self._taken_down(account)
         await asyncio.to_thread(self._parts.profiles.discard, session_id)
@@ -199,7 +245,7 @@ class SessionCommands:
     async def delete(self, session_id: str, by: str) -> None:
         """Stop it, and forget its messages, its row and its profile."""
         account = await self._account(session_id)
-        await self._write(UpdateAccount(session_id, AccountChanges(desired=False)))
+        await self._write(UpdateAccount(session_id, AccountChanges(desired=False, idle_since=None)))
         await self._down(session_id, by)
         self._taken_down(account)
         await asyncio.to_thread(self._parts.profiles.discard, session_id)
@@ -233,10 +279,26 @@ class SessionCommands:
         assert isinstance(status, NumberStatus)  # noqa: S101
         return status
 
+    async def ask_page(self, session_id: str, question: AskPage) -> JSON:
+        """Anything else that the page can be asked; see docs/messages.md."""
+        answer = await self._ask(session_id, question)
+        assert answer is None or isinstance(answer, bool | int | float | str | list | dict)  # noqa: S101
+        return answer
+
     async def _ask(self, session_id: str, message: object) -> object:
         await self._account(session_id)
+        await self._waker.awake(session_id)
         session = self._parts.system.handle(tree.session_path(session_id))
-        return await ask_session(session, message, self._parts.call_deadline)
+        deadline = self._parts.call_deadline
+        if isinstance(message, AskPage) and message.deadline is not None:
+            deadline = message.deadline + MARGIN
+        try:
+            return await ask_session(session, message, deadline)
+        except SessionNotReady:
+            if not self._waker.is_idle(session_id):
+                raise
+        await self._waker.awake(session_id)  # it lay down at this very moment
+        return await ask_session(session, message, deadline)
 
     async def _write(self, operation: SaveAccount | UpdateAccount | DeleteAccount) -> object:
         writer = self._parts.system.handle(tree.WRITER)

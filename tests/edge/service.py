@@ -83,6 +83,9 @@ class Sessions:
     async def get(self, session_id: str) -> SessionResource:
         return self._resource(session_id)
 
+    async def awake(self, session_id: str) -> SessionResource:
+        return self._resource(session_id)
+
     async def _act(self, verb: str, session_id: str, by: str, status: SessionStatus) -> SessionResource:
         self._resource(session_id)
         self.acts.append((verb, session_id, by))

@@ -13,7 +13,15 @@ from typing import Any
 
 from aiohttp import web
 
-from actors.errors import DeadlinePassed, DomainError, Fault, RuleBroken, SendRefused, SessionNotReady
+from actors.errors import (
+    DeadlinePassed,
+    DomainError,
+    Fault,
+    MemoryShort,
+    RuleBroken,
+    SendRefused,
+    SessionNotReady,
+)
 from actors.model import JSON
 from supervision import ActorDown, AdminError, AskTimeout, MailboxFull, RemoteError, SystemDown
 from supervision import DomainError as AnyDomainError
@@ -101,6 +109,10 @@ def _of_fault(error: Exception) -> Problem | None:
     match error:
         case DeadlinePassed() | AskTimeout() | TimeoutError():
             return Problem(504, "deadline_passed", "There was no answer in time. It may still happen.")
+        case MemoryShort():
+            return Problem(
+                503, "memory", "There is no memory for one more session now.", {"Retry-After": "60"}
+            )
         case MailboxFull():
             return Problem(503, "overloaded", "Too much is waiting already. Try again soon.", RETRY_SOON)
         case ActorDown() | SystemDown() | RemoteError() | Fault() | ConnectionError():

@@ -113,13 +113,13 @@ class SessionRoutes:
         "GET", f"{ONE}/qr", "pairing",
         {200: Answer("The code to scan, in the form asked for.", QrBody,
                      ("image/png", "image/svg+xml", "text/plain"))},
-        (404, 406),
+        (404, 406, 503),
     )  # fmt: skip
     async def get_qr(
         self, id: SessionPath, query: QrQuery, request: web.Request  # noqa: A002
     ) -> web.StreamResponse:  # fmt: skip
         """Get the QR code to scan now: PNG, SVG, JSON or text, by Accept."""
-        found = await self._sessions.get(id)
+        found = await self._sessions.awake(id)
         if query.format is not None:
             form = _QR_FORMS[query.format]
         else:
