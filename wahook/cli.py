@@ -89,6 +89,22 @@ def demo(
 
 
 @app.command()
+def doctor(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Check everything the service stands on, and say what to do. Changes nothing; 1 if something failed."""
+    from wahook.doctor import as_json as to_json  # noqa: PLC0415
+    from wahook.doctor import as_text, exit_code, visit  # noqa: PLC0415
+
+    settings = read_settings()
+    logs.configure("console", "ERROR")
+    findings = visit(settings)
+    typer.echo(to_json(findings) if as_json else as_text(findings))
+    raise typer.Exit(exit_code(findings))
+
+
+@app.command()
 def simulator(
     host: str = "127.0.0.1",
     port: Port = 4100,

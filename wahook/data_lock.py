@@ -37,10 +37,14 @@ def holding(data: Path) -> Iterator[None]:
 
 def is_taken(data: Path) -> bool:
     """Whether a service runs on this folder now."""
-    if not (data / LOCK).exists():
+    try:
+        descriptor = os.open(data / LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
         return False
     try:
-        os.close(take(data))
-    except ProcessError:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
+    finally:
+        os.close(descriptor)
     return False

@@ -44,13 +44,7 @@ class OpenedJournal:
 
     def damage(self) -> list[str]:
         """What SQLite's own check finds; empty when all is sound. Reads the whole file: for doctors."""
-        if self.engines.read.dialect.name != "sqlite":
-            return []
-        with database_faults("checking the journal"), self.engines.read.connect() as connection:
-            found = [
-                str(line) for line in connection.execute(sa.text("PRAGMA integrity_check(20)")).scalars()
-            ]
-        return [] if found == ["ok"] else found
+        return damage_in(self.engines)
 
     def __enter__(self) -> Self:
         return self
@@ -59,6 +53,15 @@ class OpenedJournal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def damage_in(engines: Engines) -> list[str]:
+    """As `OpenedJournal.damage`, of a database that was not opened as a journal."""
+    if engines.read.dialect.name != "sqlite":
+        return []
+    with database_faults("checking the journal"), engines.read.connect() as connection:
+        found = [str(line) for line in connection.execute(sa.text("PRAGMA integrity_check(20)")).scalars()]
+    return [] if found == ["ok"] else found
 
 
 def open_journal(
