@@ -78,7 +78,8 @@ class QueueReader:
     def count_changes(self) -> tuple[int, int]:
         """How many changes are open, and how many set aside."""
         number, aside = sa.func.count().label("number"), sa.func.count(mirror_changes.c.error).label("aside")
-        still: sa.Select[Any] = sa.select(number, aside).where(mirror_changes.c.done.is_(False))
+        columns: tuple[Any, ...] = (number, aside)
+        still = sa.select(*columns).where(mirror_changes.c.done.is_(False))
         (counted,) = self._read(still, lambda row: (int(row["number"]), int(row["aside"])))
         return counted[0] - counted[1], counted[1]
 
