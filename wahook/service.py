@@ -32,6 +32,7 @@ from wahook.loop import LoopThread
 from wahook.messages import MessageCommands, MessagesParts
 from wahook.metrics import Meters
 from wahook.metrics.wiring import MeteredJournal, Metrics
+from wahook.notify.webhooks.setup import Webhooks
 from wahook.npm import find_module_file
 from wahook.operations import Checks, OperationsDesk
 from wahook.outbox.connection import connect
@@ -75,7 +76,11 @@ class Service:
         swept = sweep(self._browsers.owner)
         if swept:
             log.warning("service.leftovers_killed", processes=len(swept))
-        self._journal: OpenedJournal = open_journal(settings.database, calendar=calendar)
+        self._webhooks = Webhooks(settings, calendar, lambda: self.system)
+        self._journal: OpenedJournal = open_journal(
+            settings.database, calendar=calendar, consequences=self._webhooks.consequences
+        )
+        self.webhooks = self._webhooks.open(self._journal)
         self._embedded, self._redis = self._make_redis()
         self.announcer = Announcer()
         self.board = Board()
@@ -98,6 +103,7 @@ class Service:
         self.operations = OperationsDesk(self.system, self.sessions, self.board, checks, self.headroom.fields)
         self.edge = self._make_edge()
         self.announcer.subscribe(self.edge.publish)
+        self.announcer.subscribe(self._webhooks.hear)
 
     # -- parts ------------------------------------------------------------------------------------------
 
@@ -115,6 +121,7 @@ class Service:
                 journal=MeteredJournal(self._journal.writer, self.meters),
                 probe_every=min(PROBE_EVERY, self.settings.watchdog_interval),
                 helpers=(
+                    self._webhooks.child(),
                     *(() if self._keeper is None else (tree.archiver(self._keeper),)),
                     *self._housekeeping().helpers(),
                 ),
@@ -162,6 +169,7 @@ class Service:
                 calendar=calendar,
                 profiles=profiles,
                 assemble=assembly,
+                check=self._webhooks.check,
                 run=self._loop.submit,
                 admit=self.headroom.admit,
                 wake_deadline=settings.open_deadline,
@@ -187,6 +195,7 @@ class Service:
             version=version("wahook"),
             metrics=metrics.text,
             observe=metrics.request,
+            webhooks=self.webhooks,
         )
         return EdgeServer(parts, self.settings.host, self.settings.port)
 

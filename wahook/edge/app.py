@@ -14,11 +14,12 @@ from wahook.edge.hub import Hub
 from wahook.edge.keys import KeyCheck
 from wahook.edge.message_routes import MessageRoutes
 from wahook.edge.openapi import describe
-from wahook.edge.ports import Messages, Operations, Sessions
+from wahook.edge.ports import Messages, Operations, Sessions, Webhooks
 from wahook.edge.routing import Endpoint, endpoints
 from wahook.edge.service_routes import ServiceRoutes
 from wahook.edge.session_routes import SessionRoutes
 from wahook.edge.tree_routes import TreeRoutes
+from wahook.edge.webhook_routes import WebhookRoutes
 
 BODY_BYTES = 1024 * 1024
 SOCKET_IO = "/socket.io/"  # its handshake asks for the key itself
@@ -37,6 +38,7 @@ class Parts:
     version: str = "0"
     metrics: Callable[[], str] = str
     observe: Observe = lambda *_: None
+    webhooks: Webhooks | None = None  # None: there are no routes for them
 
 
 def create_app(parts: Parts) -> tuple[web.Application, Hub]:
@@ -46,6 +48,7 @@ def create_app(parts: Parts) -> tuple[web.Application, Hub]:
         endpoints(
             SessionRoutes(parts.sessions),
             MessageRoutes(parts.messages),
+            *(() if parts.webhooks is None else (WebhookRoutes(parts.webhooks),)),
             TreeRoutes(parts.operations),
             service,
         )

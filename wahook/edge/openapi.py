@@ -31,6 +31,7 @@ _TAGS = {
     "sessions": "WhatsApp accounts, each with a browser of its own.",
     "pairing": "Linking a phone.",
     "messages": "Sending, and what was sent and received.",
+    "webhooks": "Events for other programs, and what became of them.",
     "contacts": "What WhatsApp knows of a number.",
     "supervision": "The tree of everything that can fail, and the operator's verbs.",
     "service": "Health and description.",

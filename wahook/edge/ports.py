@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias
 
+from actors.durable import Delivery, TaskState
 from actors.messages import Accepted, AlreadyAccepted, Duplicate
 from actors.model import (
     JSON,
@@ -143,6 +144,41 @@ class Messages(Protocol):
 
     async def retry(self, session_id: str, message_id: str) -> OutgoingMessage:
         """RuleBroken("wrong_state") unless it had failed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookTrial:
+    """How a receiver answered a test event; `took` in milliseconds."""
+
+    url: str
+    delivered: bool
+    status: int | None
+    error: str | None
+    took: int
+
+
+class Webhooks(Protocol):
+    """RuleBroken("unknown_session") if there is none."""
+
+    async def deliveries(
+        self, session_id: str, *, state: TaskState | None, limit: int, before: int | None
+    ) -> Sequence[Delivery]:
+        """Newest first. `before`: a delivery's `seq`."""
+        ...
+
+    async def delivery(self, session_id: str, delivery_id: str) -> Delivery:
+        """RuleBroken("unknown_delivery") if this session has no such delivery."""
+        ...
+
+    async def replay(self, session_id: str, delivery_id: str) -> Delivery:
+        """RuleBroken("wrong_state") unless it was dead."""
+        ...
+
+    async def replay_dead(self, session_id: str) -> int: ...
+
+    async def test(self, session_id: str, url: str | None) -> Sequence[WebhookTrial]:
+        """RuleBroken("unknown_webhook") if the session has none, or none with this URL."""
         ...
 
 
