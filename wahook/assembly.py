@@ -151,5 +151,9 @@ class Assembly:
             pause=gate.pause,
             rng=self.rng,
             row=self.reader.message,
-            deadlines=Deadlines(send=settings.send_deadline, look=settings.page_call_deadline),
+            deadlines=Deadlines(
+                send=settings.send_deadline,
+                look=settings.page_call_deadline,
+                media=settings.media_send_deadline,
+            ),
         )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
-import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from uuid import uuid4
 
 from actors import tree
-from actors.errors import RuleBroken
+from actors.errors import RuleBroken, SendRefused
 from actors.events import Event, MessageFailed, MessageSent
 from actors.messages import (
     Accepted,
@@ -29,9 +28,11 @@ from actors.ports import Calendar
 from supervision import Handle, System
 from wahook.announcer import Announcer
 from wahook.asking import write
-from wahook.edge.ports import Draft, MessagePage
+from wahook.drafts import Drafts, message_of
+from wahook.edge.ports import Draft, MessagePage, Refused
 from wahook.journal.reader import JournalReader
 
+AT_ONCE = 100  # messages of a bulk send that are accepted together
 WAITING = frozenset({MessageStatus.QUEUED, MessageStatus.SCHEDULED, MessageStatus.SENDING})
 
 
@@ -43,6 +44,7 @@ class MessagesParts:
     reader: JournalReader
     announcer: Announcer
     calendar: Calendar
+    drafts: Drafts
     duplicate_window: float
     journal_deadline: float = 10.0
 
@@ -57,24 +59,64 @@ class MessageCommands:
         self, session_id: str, draft: Draft, *, key: str | None, allow_duplicate: bool
     ) -> Accepted | Duplicate | AlreadyAccepted:
         """Journal it, then tell its lane. The lane hears of it from the journal too, should that get lost."""
-        message = OutgoingMessage(
-            message_id=f"msg_{uuid4().hex}",
-            session_id=session_id,
-            to=draft.to,
-            body=draft.body,
-            wa_message_id=new_stanza_id(),
-            type=draft.type,
-            priority=draft.priority,
-            content_hash=content_hash(draft),
-            idempotency_key=key,
-            send_at=draft.send_at,
-        )
+        complete = await self._parts.drafts.complete(session_id, draft)
+        return await self._put(message_of(session_id, complete, key=key), allow_duplicate=allow_duplicate)
+
+    async def _put(
+        self, message: OutgoingMessage, *, allow_duplicate: bool
+    ) -> Accepted | Duplicate | AlreadyAccepted:
         window = None if allow_duplicate else self._parts.duplicate_window
         result = await self._write(AcceptMessage(message, window))
         assert isinstance(result, Accepted | Duplicate | AlreadyAccepted)  # noqa: S101
         if isinstance(result, Accepted):
             self._enqueue(result.message)
         return result
+
+    async def accept_many(
+        self, session_id: str, drafts: Sequence[tuple[Draft, bool]], *, key: str | None
+    ) -> tuple[str, list[OutgoingMessage | Refused]]:
+        """Each by itself, in order. With a key the same call has the same batch, and makes nothing twice."""
+        if await asyncio.to_thread(self._parts.reader.account, session_id) is None:
+            raise RuleBroken("unknown_session", "there is no such session")
+        batch = batch_id(session_id, key)
+        outcomes: list[OutgoingMessage | Refused] = []
+        for start in range(0, len(drafts), AT_ONCE):
+            some = list(enumerate(drafts))[start : start + AT_ONCE]
+            complete = await asyncio.gather(*(self._complete(session_id, draft) for _, (draft, _) in some))
+            putting = [
+                self._one_of(batch, session_id, found, may_repeat, key=key and f"{key}:{index}")
+                for (index, (_, may_repeat)), found in zip(some, complete, strict=True)
+            ]
+            outcomes += await asyncio.gather(*putting)  # begun in order, so journaled in order
+        return batch, outcomes
+
+    async def _complete(self, session_id: str, draft: Draft) -> Draft | Refused:
+        try:
+            return await self._parts.drafts.complete(session_id, draft)
+        except (RuleBroken, SendRefused) as error:
+            return Refused(error.code, str(error))
+
+    async def _one_of(
+        self, batch: str, session_id: str, draft: Draft | Refused, may_repeat: bool, *, key: str | None
+    ) -> OutgoingMessage | Refused:
+        if isinstance(draft, Refused):
+            return draft
+        try:
+            result = await self._put(
+                message_of(session_id, draft, key=key, batch_id=batch), allow_duplicate=may_repeat
+            )
+        except RuleBroken as error:
+            return Refused(error.code, str(error))
+        if isinstance(result, Duplicate):
+            return Refused("duplicate", "the same went there a moment ago", result.earlier.message_id)
+        return result.message
+
+    async def batch(self, session_id: str, batch_id: str) -> Sequence[OutgoingMessage]:
+        """A bulk send's messages, in the order of acceptance."""
+        rows = await asyncio.to_thread(self._parts.reader.batch, session_id, batch_id)
+        if not rows:
+            raise RuleBroken("unknown_batch", "this session has no such bulk send")
+        return rows
 
     async def outcome(self, message_id: str, seconds: float) -> OutgoingMessage:
         """The row once it is sent or failed, or as it is when the time is over."""
@@ -139,15 +181,11 @@ class MessageCommands:
         return self._parts.system.handle(tree.lane_path(session_id))
 
 
-def new_stanza_id() -> str:
-    """A WhatsApp message id as its web page makes them: 3EB0 and 18 hexadecimal digits."""
-    return "3EB0" + secrets.token_hex(9).upper()
-
-
-def content_hash(draft: Draft) -> str:
-    """SHA-256 over the whole content, for the duplicate guard."""
-    content = {"to": draft.to, "type": draft.type, "body": draft.body, "options": draft.options}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+def batch_id(session_id: str, key: str | None) -> str:
+    """A new bulk send's id; the same one for the same key."""
+    if key is None:
+        return f"batch_{uuid4().hex}"
+    return f"batch_{hashlib.sha256(f'{session_id} {key}'.encode()).hexdigest()[:32]}"
 
 
 def _about(event: Event, message_id: str) -> bool:

@@ -22,6 +22,7 @@ from wahook.announcer import Announcer
 from wahook.assembly import STARTS_AT_ONCE, Assembly
 from wahook.board import Board
 from wahook.data_lock import take
+from wahook.drafts import Drafts
 from wahook.edge.app import Parts as EdgeParts
 from wahook.edge.keys import ApiKey, find_or_make
 from wahook.edge.server import EdgeServer
@@ -29,9 +30,15 @@ from wahook.headroom import Headroom
 from wahook.housekeeping import Housekeeping
 from wahook.journal.opening import OpenedJournal, open_journal
 from wahook.loop import LoopThread
+from wahook.media.desk import MediaDesk
+from wahook.media.fetching import MediaFetcher
+from wahook.media.links import Links
+from wahook.media.store import MediaStore
 from wahook.messages import MessageCommands, MessagesParts
 from wahook.metrics import Meters
 from wahook.metrics.wiring import MeteredJournal, Metrics
+from wahook.notify.setup import Notifications, NotifyParts
+from wahook.notify.webhooks.addresses import rule_of
 from wahook.notify.webhooks.setup import Webhooks
 from wahook.npm import find_module_file
 from wahook.operations import Checks, OperationsDesk
@@ -82,6 +89,11 @@ class Service:
         )
         self.webhooks = self._webhooks.open(self._journal)
         self._embedded, self._redis = self._make_redis()
+        self._media = MediaFetcher(  # also where what arrives is kept
+            MediaStore(settings.media_path, settings.media_max_mb * 2**20),
+            rule_of(settings.media_allowed_networks),
+            settings.media_fetch_deadline,
+        )
         self.announcer = Announcer()
         self.board = Board()
         self.headroom = Headroom()
@@ -97,6 +109,7 @@ class Service:
                 announcer=self.announcer,
                 calendar=calendar,
                 duplicate_window=settings.duplicate_window,
+                drafts=Drafts(self._journal.reader, fetch=self._media.fetch),
             )
         )
         checks = Checks(database=self._journal.reader.ping, redis=self._redis.ping)
@@ -210,6 +223,9 @@ class Service:
 
     def start(self) -> EdgeAddress:
         """Everything up, sessions that should be up on their way, and the edge answering; its address."""
+            media=MediaDesk(
+                self._media, Links(self.settings.media_path / "links"), self._journal.reader, self.sessions
+            ),
         self._loop.start()
         try:
             self.system.start(START_DEADLINE)

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from wahook.settings_messages import MessageSettings
 from wahook.settings_notify import NotifySettings
 from wahook.settings_sources import ConfigFile, Environment, explain
 from wahook.settings_webhooks import WebhookSettings
@@ -24,7 +25,7 @@ Rate = Annotated[
 ]
 
 
-class Settings(NotifySettings, WebhookSettings):
+class Settings(NotifySettings, WebhookSettings, MessageSettings):
     """One field per variable; the variable is the field's name in capitals unless an alias is given."""
 
     model_config = SettingsConfigDict(
@@ -111,6 +112,8 @@ class Settings(NotifySettings, WebhookSettings):
             object.__setattr__(self, "sessions_path", self.data / "whatsapp-sessions")
         return self
 
+        if self.media_path == Path():
+            object.__setattr__(self, "media_path", self.data / "media")
     @property
     def database(self) -> str:
         """SQLAlchemy URL of the journal."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import aiohttp
 import psutil
 import socketio
+from aiohttp import web
 
 from wahook.processes import owner_of
 from wahook.service import Service
@@ -181,7 +183,7 @@ class House:
 
     def pids(self, session_id: str) -> list[int]:
         node = self.service.system.snapshot().find(f"sessions/{session_id}/session")
-        return node["os"]["pids"] if node else []
+        return (node.get("os") or {}).get("pids", []) if node else []
 
     async def close(self) -> None:
         if self._socket is not None:
@@ -200,3 +202,18 @@ def ours(data: Path) -> list[str]:
         except psutil.Error:
             continue
     return found
+
+
+@asynccontextmanager
+async def serving(handler, port: int = 0):
+    """A web server of somebody else's, on loopback; gives its URL."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", port)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
+    finally:
+        await runner.cleanup()

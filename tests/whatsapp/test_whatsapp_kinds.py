@@ -41,9 +41,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_type_goes_out_once_and_is_found_by_its_id(
-    linked: Session, phones: Phones, kind: str
-):
+def test_each_type_goes_out_once_and_is_found_by_its_id(linked: Session, phones: Phones, kind: str):
     message = send(linked, of_type(linked, kind, **KINDS[kind]))
     send(linked, message)
     entry = phones.ledger(message.wa_message_id)
@@ -74,9 +72,7 @@ def test_a_reply_quotes_and_a_mention_names_a_person(linked: Session):
     assert str(kept["mentionedJidList"][0]).startswith("491700000555")
 
 
-def test_an_incoming_message_can_be_replied_to_reacted_to_and_forwarded(
-    linked: Session, phones: Phones
-):
+def test_an_incoming_message_can_be_replied_to_reacted_to_and_forwarded(linked: Session, phones: Phones):
     theirs = phones.write(linked.number, "the original")
     target = {"chat": f"{FRIEND}@c.us", "id": theirs, "fromMe": False}
     reply = send(linked, of_type(linked, "text", "yes", replyTo=target))
@@ -122,9 +118,7 @@ def test_a_message_of_somebody_else_cannot_be_deleted_for_everyone(linked: Sessi
     assert caught.value.code == "not_allowed"
 
 
-def test_a_chat_can_be_seen_and_typed_into_and_presence_shown(
-    linked: Session, phones: Phones
-):
+def test_a_chat_can_be_seen_and_typed_into_and_presence_shown(linked: Session, phones: Phones):
     sender = "491700000999"
     theirs = phones.write(linked.number, "read me", **{"from": sender})
     ask = linked.client.ask

@@ -8,13 +8,15 @@ from pathlib import Path
 
 from aiohttp import web
 
+from wahook.edge.act_routes import ActRoutes
 from wahook.edge.assets import static_routes
 from wahook.edge.guard import Guard, Observe
 from wahook.edge.hub import Hub
 from wahook.edge.keys import KeyCheck
+from wahook.edge.media_routes import MediaRoutes
 from wahook.edge.message_routes import MessageRoutes
 from wahook.edge.openapi import describe
-from wahook.edge.ports import Messages, Operations, Sessions, Webhooks
+from wahook.edge.ports import Media, Messages, Operations, Sessions, Webhooks
 from wahook.edge.routing import Endpoint, endpoints
 from wahook.edge.service_routes import ServiceRoutes
 from wahook.edge.session_routes import SessionRoutes
@@ -39,6 +41,7 @@ class Parts:
     metrics: Callable[[], str] = str
     observe: Observe = lambda *_: None
     webhooks: Webhooks | None = None  # None: there are no routes for them
+    media: Media | None = None  # likewise
 
 
 def create_app(parts: Parts) -> tuple[web.Application, Hub]:
@@ -48,6 +51,8 @@ def create_app(parts: Parts) -> tuple[web.Application, Hub]:
         endpoints(
             SessionRoutes(parts.sessions),
             MessageRoutes(parts.messages),
+            ActRoutes(parts.messages),
+            *(() if parts.media is None else (MediaRoutes(parts.media),)),
             *(() if parts.webhooks is None else (WebhookRoutes(parts.webhooks),)),
             TreeRoutes(parts.operations),
             service,

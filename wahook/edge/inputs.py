@@ -74,7 +74,7 @@ def body_input(name: str, model: type[Body]) -> Input:
         if request.content_type != "application/json":
             raise Problem(415, "unsupported_media_type", "Send the body as application/json.",
                           {"Accept-Post": "application/json"})  # fmt: skip
-        raw = await request.read()
+        raw = await _sized(request, model).read()
         try:
             return model.model_validate_json(raw)
         except ValidationError as error:
@@ -83,6 +83,11 @@ def body_input(name: str, model: type[Body]) -> Input:
             raise
 
     return Input(name, "body", read, model)
+
+
+def _sized(request: web.Request, model: type[Body]) -> web.BaseRequest:
+    """The request with the model's own limit for its body."""
+    return request if model.most_bytes is None else request.clone(client_max_size=model.most_bytes)
 
 
 def explain(error: ValidationError, wanted: Input) -> Iterator[JSON]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from actors.messages import AlreadyAccepted, Duplicate
-from actors.model import Direction, MessageStatus, OutgoingMessage, Priority
-from wahook.edge.ports import Draft, Messages
-from wahook.edge.problems import Problem
+from actors.model import Direction
+from wahook.edge.accepting import ANSWERS, accept
+from wahook.edge.drafting import draft_of
+from wahook.edge.message_schemas import NewMessage
+from wahook.edge.ports import Messages
 from wahook.edge.represent import any_message, json_answer, message_body
 from wahook.edge.routing import Answer, route
 from wahook.edge.schemas import (
@@ -15,7 +16,6 @@ from wahook.edge.schemas import (
     MessageHeaders,
     MessageList,
     MessagePath,
-    NewMessage,
     PageQuery,
     SessionPath,
     WaitQuery,
@@ -23,10 +23,7 @@ from wahook.edge.schemas import (
 
 ALL = "/api/whatsapp/sessions/{id}/messages"
 ONE = f"{ALL}/{{messageId}}"
-LONGEST_WAIT = 120.0  # seconds
-_OPEN = {MessageStatus.QUEUED, MessageStatus.SCHEDULED, MessageStatus.SENDING}
 _MESSAGE = {200: Answer("The message as it is now.", MessageBody)}
-_REPLAYED = {"Idempotency-Replayed": "true when this answers a repeated request."}
 
 
 class MessageRoutes:
@@ -35,43 +32,23 @@ class MessageRoutes:
     def __init__(self, messages: Messages) -> None:
         self._messages = messages
 
-    @route(
-        "POST", ALL, "messages",
-        {
-            202: Answer("Accepted: it is on disk and will be sent once.", MessageBody, headers=_REPLAYED),
-            200: Answer("Asked with `wait`: the outcome.", MessageBody, headers=_REPLAYED),
-        },
-        (404, 409, 503),
-    )  # fmt: skip
+    @route("POST", ALL, "messages", ANSWERS, (404, 409, 503))
     async def send_message(
         self, id: SessionPath, body: NewMessage, query: WaitQuery, headers: MessageHeaders  # noqa: A002
     ) -> web.StreamResponse:  # fmt: skip
-        """Send a message.
+        """Send a message: text, media, a location, a contact card or a poll.
 
-        The answer comes when the message is on disk. The same text to the same recipient within the duplicate
-        window is refused with 409 and `earlierMessageId`, unless `allowDuplicate` is true.
+        The answer comes when the message is on disk. The same content to the same recipient within the
+        duplicate window is refused with 409 and `earlierMessageId`, unless `allowDuplicate` is true.
         """
-        draft = Draft(body.to, body.text, priority=Priority(body.priority), send_at=body.send_at)
-        answer = await self._messages.accept(
-            id, draft, key=headers.idempotency_key, allow_duplicate=body.allow_duplicate
+        return await accept(
+            self._messages,
+            id,
+            draft_of(body),
+            key=headers.idempotency_key,
+            allow_duplicate=body.allow_duplicate,
+            wait=query.wait,
         )
-        if isinstance(answer, Duplicate):
-            raise Problem(
-                409,
-                "duplicate",
-                "The same message went to this recipient a moment ago; set allowDuplicate to send it again.",
-                more={"earlierMessageId": answer.earlier.message_id},
-            )
-        replayed = {"Idempotency-Replayed": "true"} if isinstance(answer, AlreadyAccepted) else {}
-        message = await self._outcome(answer.message, query.wait)
-        decided = query.wait > 0 and message.status not in _OPEN
-        where = f"/api/whatsapp/sessions/{id}/messages/{message.message_id}"
-        return json_answer(message_body(message), 200 if decided else 202, {"Location": where, **replayed})
-
-    async def _outcome(self, message: OutgoingMessage, wait: float) -> OutgoingMessage:
-        if wait <= 0:
-            return message
-        return await self._messages.outcome(message.message_id, min(wait, LONGEST_WAIT))
 
     @route("GET", ALL, "messages", {200: Answer("A page, newest first.", MessageList)}, (404, 503))
     async def list_messages(self, id: SessionPath, query: PageQuery) -> web.StreamResponse:  # noqa: A002

@@ -27,12 +27,24 @@ _PROBLEMS = {
     503: "A part of the service is being restarted, or too much is waiting.",
     504: "No answer in time.",
 }
+_UPLOAD = {
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "required": ["file"],
+            "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},
+        }
+    }
+}
 _TAGS = {
     "sessions": "WhatsApp accounts, each with a browser of its own.",
     "pairing": "Linking a phone.",
     "messages": "Sending, and what was sent and received.",
     "webhooks": "Events for other programs, and what became of them.",
-    "contacts": "What WhatsApp knows of a number.",
+    "media": "Files that messages carry.",
+    "chats": "Chats, their history, and what others see of us in them.",
+    "groups": "Groups and who is in them.",
+    "contacts": "What WhatsApp knows of people.",
     "supervision": "The tree of everything that can fail, and the operator's verbs.",
     "service": "Health and description.",
 }
@@ -84,6 +96,8 @@ def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     if (body := endpoint.model("body")) is not None:
         content = {"application/json": {"schema": _schema(body, schemas, "validation")}}
         shown["requestBody"] = {"required": True, "content": content}
+    if declared.upload:
+        shown["requestBody"] = {"required": True, "content": _UPLOAD}
     if declared.is_open:
         shown["security"] = []
     return shown

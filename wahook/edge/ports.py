@@ -5,9 +5,10 @@ Errors they raise are those of `actors.errors`; `wahook.edge.problems` says whic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from actors.durable import Delivery, TaskState
@@ -41,15 +42,69 @@ class SessionResource:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaDraft:
+    """A file to send: from a URL, in base64 (`data`), or uploaded before (`media_id`); one of them."""
+
+    kind: str | None = None  # None: follows from its content type
+    url: str | None = None
+    data: str | None = field(default=None, repr=False)
+    media_id: str | None = None
+    mimetype: str | None = None
+    filename: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
-    """A message as a client wrote it, after validation. `to` is digits only."""
+    """A message as a client wrote it, after validation. `to` is digits only, or a chat's own address.
+
+    `reply_to` and `target` are messages as clients name them: our id, WhatsApp's, or its full key. With a
+    `target` and an empty `to` it goes to the target's chat.
+    """
 
     to: str
     body: str
     type: str = "text"
     priority: Priority = Priority.DEFAULT
     send_at: datetime | None = None
-    options: dict[str, JSON] = field(default_factory=dict)
+    content: dict[str, JSON] = field(default_factory=dict)
+    typing: float = 0.0
+    reply_to: str | None = None
+    target: str | None = None
+    media: MediaDraft | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFile:
+    """A file on the volume, to be served."""
+
+    path: Path
+    mimetype: str
+    filename: str | None
+
+
+class Upload(Protocol):
+    """A file that was stored. `size` in bytes."""
+
+    @property
+    def media_id(self) -> str: ...
+
+    @property
+    def mimetype(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def filename(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A message of a bulk send that was not accepted; `code` and `detail` as in a problem."""
+
+    code: str
+    detail: str
+    earlier_message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +179,16 @@ class Messages(Protocol):
         """Returns after the row is on disk. RuleBroken("key_reused") if the key belonged to other content."""
         ...
 
+    async def accept_many(
+        self, session_id: str, drafts: Sequence[tuple[Draft, bool]], *, key: str | None
+    ) -> tuple[str, list[OutgoingMessage | Refused]]:
+        """A bulk send, each draft with whether it may be a duplicate. -> its id, and what became of each."""
+        ...
+
+    async def batch(self, session_id: str, batch_id: str) -> Sequence[OutgoingMessage]:
+        """A bulk send's messages in the order of acceptance. RuleBroken("unknown_batch")."""
+        ...
+
     async def outcome(self, message_id: str, seconds: float) -> OutgoingMessage:
         """The row when it was sent, failed or cancelled, or as it is after `seconds`."""
         ...
@@ -179,6 +244,22 @@ class Webhooks(Protocol):
 
     async def test(self, session_id: str, url: str | None) -> Sequence[WebhookTrial]:
         """RuleBroken("unknown_webhook") if the session has none, or none with this URL."""
+        ...
+
+
+class Media(Protocol):
+    async def save(
+        self, session_id: str, pieces: AsyncIterator[bytes], said: str | None, filename: str | None
+    ) -> Upload:
+        """RuleBroken: "media_too_large", "media_invalid"."""
+        ...
+
+    async def stored(self, session_id: str, media_id: str) -> MediaFile:
+        """RuleBroken("unknown_media") when there is none, or its time is over."""
+        ...
+
+    async def of_message(self, session_id: str, named: str) -> MediaFile:
+        """The file of a message of either direction; asks the page for what is not on the volume."""
         ...
 
 

@@ -35,7 +35,14 @@ _RULES = {
     "key_reused": 422,
     "bad_cursor": 422,
     "webhook_refused": 422,
+    "media_refused": 422,
+    "media_invalid": 422,
+    "media_too_large": 413,
+    "not_own_message": 422,
+    "not_business": 409,
+    "not_allowed": 409,
 }
+_ABSENT = {"unknown_chat", "unknown_contact", "unknown_message", "media_gone"}
 _HTTP_DETAILS = {
     404: "There is nothing at this address.",
     405: "This address does not know that method; Allow says which it knows.",
@@ -96,7 +103,7 @@ def problem_of(error: Exception) -> Problem | None:  # noqa: PLR0911
         case SessionNotReady():
             return Problem(409, "session_not_ready", str(error))
         case SendRefused(code=code):
-            return Problem(422, code, str(error))
+            return Problem(404 if code in _ABSENT else _RULES.get(code, 422), code, str(error))
         case DomainError() | AnyDomainError():
             return Problem(409, "refused", str(error))
         case AdminError(code=code):

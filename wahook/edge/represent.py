@@ -105,6 +105,9 @@ def message_body(message: OutgoingMessage) -> MessageBody:
         error=message.error,
         send_at=utc(message.send_at),
         sent_at=utc(message.sent_at),
+        content=message.content,
+        typing=message.typing,
+        batch_id=message.batch_id,
     )
 
 

@@ -50,6 +50,7 @@ class Route:
     answers: Mapping[int, Answer]
     problems: tuple[int, ...] = ()
     is_open: bool = False  # answers without a key, and ignores what the query says
+    upload: bool = False  # takes a file as multipart/form-data
 
 
 def route(  # noqa: PLR0917
@@ -59,11 +60,12 @@ def route(  # noqa: PLR0917
     answers: Mapping[int, Answer],
     problems: tuple[int, ...] = (),
     is_open: bool = False,
+    upload: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Declare a method of a class to be the handler of a route; its docstring documents it."""
 
     def declare(handler: Handler) -> Handler:
-        setattr(handler, "route", Route(method, path, tag, answers, problems, is_open))  # noqa: B010
+        setattr(handler, "route", Route(method, path, tag, answers, problems, is_open, upload))  # noqa: B010
         return handler
 
     return declare

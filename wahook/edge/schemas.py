@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -24,6 +24,8 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d
 
 class Body(BaseModel):
     """A JSON body. Unknown fields are refused, so that a misspelt one is not silently lost."""
+
+    most_bytes: ClassVar[int | None] = None  # of the body; None: as any
 
     model_config = ConfigDict(
         extra="forbid", alias_generator=to_camel, frozen=True, hide_input_in_errors=True
@@ -116,18 +118,6 @@ class PairingRequest(Body):
     """The phone that will type the code."""
 
     phone_number: Number
-
-
-class NewMessage(Body):
-    """A message to send."""
-
-    to: Annotated[Number, Field(description="The recipient's number with its country code.")]
-    text: Text
-    priority: Literal["high", "default", "low"] = "default"
-    send_at: Annotated[SendAt | None, Field(description="Not before this time (RFC 3339).")] = None
-    allow_duplicate: Annotated[
-        bool, Field(description="Send although the same text went there a moment ago.", strict=True)
-    ] = False
 
 
 class NodeRequest(Body):
@@ -229,6 +219,9 @@ class MessageBody(View):
     created_at: datetime | None
     send_at: datetime | None
     sent_at: datetime | None
+    content: dict[str, Any]
+    typing: float
+    batch_id: str | None
 
 
 class ReceivedBody(View):

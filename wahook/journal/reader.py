@@ -84,6 +84,13 @@ class JournalReader:
             query = query.where(messages_out.c.session_id == session_id)
         return [rows.outgoing(row) for row in self._all(query)]
 
+    def batch(self, session_id: str, batch_id: str) -> list[OutgoingMessage]:
+        """The messages of one bulk send, in the order of acceptance."""
+        query = sa.select(messages_out).where(
+            messages_out.c.batch_id == batch_id, messages_out.c.session_id == session_id
+        )
+        return [rows.outgoing(row) for row in self._all(query.order_by(messages_out.c.seq))]
+
     def counts(self) -> dict[str, dict[MessageStatus, int]]:
         """By session, how many messages are queued, scheduled, being sent, or failed; no zeros."""
         columns = messages_out.c.session_id, messages_out.c.status

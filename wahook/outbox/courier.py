@@ -15,7 +15,7 @@ import structlog
 
 from actors.errors import DomainError, JournalError, SendRefused, SessionNotReady
 from actors.events import MessageFailed, MessageSent
-from actors.messages import BeginAttempt, EndAttempt, SendMessage, Write
+from actors.messages import AskPage, BeginAttempt, EndAttempt, PageCall, SendMessage, Write
 from actors.model import Ack, MessageStatus, OutgoingMessage, SendReceipt
 from actors.ports import Announce
 from supervision import AskTimeout, Handle, MailboxFull, RemoteError
@@ -71,10 +71,15 @@ class Deadlines:
     look: float = 10.0
     journal: float = 10.0
     margin: float = 5.0
+    media: float = 120.0  # as `send`, for a message with a file
 
-    @property
-    def answer(self) -> float:
-        return self.send + self.look + self.margin
+    def sending(self, row: OutgoingMessage) -> float:
+        """How long the page may take to send it."""
+        return self.media if "media" in row.content or row.type == "forward" else self.send
+
+    def answer(self, row: OutgoingMessage) -> float:
+        """How long the session may take."""
+        return self.sending(row) + self.look + self.margin
 
 
 def no_seam(_: str) -> None:
@@ -119,6 +124,9 @@ class Courier:
         self.seam("after_begin")
         if not isinstance(row, OutgoingMessage):
             return self._why_not(message_id)
+        if row.typing > 0 and not self._type(row):
+            given_back = EndAttempt(row.message_id, MessageStatus.QUEUED, error=row.error, spent=False)
+            return self._end(row, given_back)
         return self._end(row, self._judge(row, self._send(row)))
 
     def _why_not(self, message_id: str) -> Outcome:
@@ -131,12 +139,28 @@ class Courier:
             return Dropped()
         return Failed(row.error or "failed")
 
+    def _type(self, row: OutgoingMessage) -> bool:
+        """Let the recipient see us typing for a while; False: it cannot be shown; nothing was tried."""
+        state = "recording" if row.type == "voice" else "composing"
+        showing = AskPage(PageCall.CHAT_STATE, {"chat": row.to, "state": state})
+        try:
+            self.ask(self.session, showing, self.deadlines.look + self.deadlines.margin)
+        except Interrupted:
+            raise
+        except SendRefused:
+            return True  # the send itself will be refused, and say why
+        except Exception as error:  # noqa: BLE001 - whatever it was, nothing of the message was tried
+            log.info("outbox.not_typed", message_id=row.message_id, error=type(error).__name__)
+            return False
+        self.pause(row.typing)
+        return True
+
     def _send(self, row: OutgoingMessage) -> object:
         """The session's answer, errors included."""
-        request = SendMessage(row, self.deadlines.send, row.may_be_on_wire)
+        request = SendMessage(row, self.deadlines.sending(row), row.may_be_on_wire)
         self.seam("before_send")
         try:
-            answer = self.ask(self.session, request, self.deadlines.answer)
+            answer = self.ask(self.session, request, self.deadlines.answer(row))
         except Interrupted:
             raise
         except Exception as error:  # noqa: BLE001 - it is judged, by type

@@ -28,6 +28,7 @@
     return { ...options, ...(quotedMsg && { quotedMsg }), ...(mentionedList && { mentionedList }) };
   }
 
+  Object.assign(kit, { find, common });
   const chatApi = () => window.WPP.chat;
 
   senders.text = async (chat, message, options) => chatApi()

@@ -9,6 +9,7 @@ import random
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -27,6 +28,7 @@ from wahook.whatsapp.life import PageLife
 from wahook.whatsapp.narrator import Narrator
 from wahook.whatsapp.plan import Plan
 from wahook.whatsapp.preload import Preload
+from wahook.whatsapp.uploading import hand_over
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -45,6 +47,7 @@ class PageClient:
         maker: BrowserMaker,
         driver: ChromeDriver | None,
         preload: Preload,
+        media: Path = Path(),
         rng: random.Random | None = None,
     ) -> None:
         self._plan = plan
@@ -52,6 +55,7 @@ class PageClient:
         self._maker = maker
         self._driver = driver
         self._preload = preload
+        self._media = media
         self._rng = rng or random.Random()
         self._lock = threading.Lock()
         self._life: PageLife | None = None
@@ -135,8 +139,11 @@ class PageClient:
         return page_state(await self._live().ask("state", {}, deadline))
 
     async def _send(self, message: OutgoingMessage, deadline: float) -> SendReceipt:
+        life = self._live()
         try:
-            answer = await self._live().ask("send", _as_asked(message), deadline)
+            if isinstance(media := message.content.get("media"), dict):
+                await hand_over(life, self._media / str(media["id"]), str(media["id"]), deadline)
+            answer = await life.ask("send", _as_asked(message), deadline)
         except DeadlinePassed:
             raise
         except Fault as error:

@@ -33,6 +33,7 @@ class Browsers:
     preload: Preload
     url: str
     deadlines: Deadlines
+    media: Path = Path()
 
     @classmethod
     def from_settings(cls, settings: Settings, loop: LoopThread) -> Browsers:
@@ -48,6 +49,7 @@ class Browsers:
             deadlines=Deadlines(
                 open=settings.open_deadline, call=settings.page_call_deadline, close=settings.stop_deadline
             ),
+            media=settings.media_path,
         )
 
     def client(self, session_id: str, profile: Path, proxy: str | None = None) -> PageClient:
@@ -55,7 +57,14 @@ class Browsers:
         plan = Plan(
             session_id, profile, self.url, parse_proxy(proxy) if proxy else None, deadlines=self.deadlines
         )
-        return PageClient(plan, loop=self.loop, maker=self.maker, driver=self.driver, preload=self.preload)
+        return PageClient(
+            plan,
+            loop=self.loop,
+            maker=self.maker,
+            driver=self.driver,
+            preload=self.preload,
+            media=self.media,
+        )
 
 
 def _driver(configured: Path | None, loop: LoopThread, owner: str) -> ChromeDriver | None:

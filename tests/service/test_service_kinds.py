@@ -1,0 +1,167 @@
+"""Every type of message from the REST request to WhatsApp's server, once each; files both ways."""
+
+import asyncio
+import base64
+import hashlib
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from tests.service.house import API, serving, until
+
+PHONE = "491510000001"
+FRIEND = "491769999999"
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+VOICE = b"OggS" + bytes(range(256)) * 8
+pytestmark = [pytest.mark.browser]
+
+
+async def kept(client, message_id: str) -> dict[str, Any]:
+    """A message as WhatsApp's server keeps it for our account."""
+    url = f"{client.simulator_url}/sim/phones/{PHONE}/messages/{message_id}"
+    async with client.http.get(url) as answer:
+        return await answer.json()
+
+
+async def post(client, session_id: str, path: str, body: Any = None) -> Any:
+    """What is sent is on the wire when this returns."""
+    sent = await client.ok("POST", f"{API}/{session_id}/messages{path}?wait=20", body)
+    assert sent["status"] in ("sent", "delivered", "read"), sent
+    return sent
+
+
+async def test_every_type_of_message_reaches_whatsapp_once(house):
+    client = house.client
+    session_id = await client.linked("1", "2", PHONE)
+    card = {"name": "Ada; Lovelace", "number": "491700000555"}
+    poll = {"question": "Tea?", "options": ["yes", "no"]}
+    place = {"latitude": 52.5, "longitude": 13.4, "name": "Berlin"}
+    contents = {
+        "text": {"text": "see https://example.org"},
+        "location": {"location": place},
+        "contact": {"contact": card},
+        "poll": {"poll": poll},
+        "image": {"media": {"data": base64.b64encode(PNG).decode()}, "caption": "a dot"},
+        "sticker": {"media": {"data": base64.b64encode(PNG).decode(), "kind": "sticker"}},
+        "voice": {"media": {"data": base64.b64encode(VOICE).decode(), "kind": "voice"}},
+        "document": {
+            "media": {"data": base64.b64encode(b"a,b").decode(), "mimetype": "text/csv", "filename": "t.csv"}
+        },
+        "video": {"media": {"data": base64.b64encode(b"\0\0\0\x18ftypmp42" + bytes(64)).decode()}},
+    }
+    rows = {
+        kind: await post(client, session_id, "", {"to": FRIEND, **body}) for kind, body in contents.items()
+    }
+    assert {kind: row["type"] for kind, row in rows.items()} == {kind: kind for kind in rows}
+    wire = await client.on_wire()
+    assert [wire[row["waMessageId"]] for row in rows.values()] == [1] * len(rows)
+    on_server = {kind: await kept(client, row["waMessageId"]) for kind, row in rows.items()}
+    assert {kind: one["type"] for kind, one in on_server.items()} == {
+        "text": "chat", "location": "location", "contact": "vcard", "poll": "poll_creation", "image": "image",
+        "sticker": "sticker", "voice": "ptt", "document": "document", "video": "video",
+    }  # fmt: skip
+    assert "waid=491700000555" in on_server["contact"]["body"]
+    assert on_server["image"]["caption"] == "a dot"
+    assert on_server["document"]["filename"] == "t.csv"
+    digest = base64.b64encode(hashlib.sha256(PNG).digest()).decode()
+    assert (on_server["image"]["filehash"], on_server["image"]["size"]) == (digest, len(PNG))
+
+
+async def test_messages_are_replied_to_reacted_to_edited_deleted_and_forwarded(house):
+    client = house.client
+    session_id = await client.linked("1", "2", PHONE)
+    theirs = await client.write(PHONE, FRIEND, "which one?")
+    await until_in(client, session_id, theirs)
+    first = await post(client, session_id, "", {"to": FRIEND, "text": "teh first"})
+    reply = await post(client, session_id, "", {"to": FRIEND, "text": "this", "replyTo": theirs})
+    assert (await kept(client, reply["waMessageId"]))["quotedStanzaID"] == theirs
+    own = await post(client, session_id, "", {"to": FRIEND, "text": "or this", "replyTo": first["messageId"]})
+    assert (await kept(client, own["waMessageId"]))["quotedStanzaID"] == first["waMessageId"]
+    reaction = await post(client, session_id, f"/{theirs}/reaction", {"emoji": "👍"})
+    assert (reaction["type"], reaction["to"]) == ("reaction", FRIEND)
+    await post(client, session_id, f"/{first['messageId']}/edit", {"text": "the first"})
+    assert (await kept(client, first["waMessageId"]))["body"] == "the first"
+    passed = await post(client, session_id, f"/{theirs}/forward", {"to": "491700000777"})
+    assert (await kept(client, passed["waMessageId"]))["isForwarded"] is True
+    await post(client, session_id, f"/{first['messageId']}/revoke")
+    assert (await kept(client, first["waMessageId"]))["type"] == "revoked"
+    status, problem = await client.call(
+        "POST", f"{API}/{session_id}/messages/{theirs}/edit", {"text": "not mine"}
+    )
+    assert (status, problem["code"]) == (422, "not_own_message")
+    status, problem = await client.call(
+        "POST", f"{API}/{session_id}/messages/3EB0FFFFFFFFFFFFFFFFFF/reaction", {"emoji": "x"}
+    )
+    assert (status, problem["code"]) == (404, "unknown_message")
+
+
+async def until_in(client, session_id: str, message_id: str) -> None:
+    async def here():
+        return message_id in [one["waMessageId"] for one in await client.incoming(session_id)]
+
+    await until("the message is journaled", here)
+
+
+async def test_a_file_comes_by_url_by_upload_and_goes_on_after_a_restart(open_house):
+    house = await open_house(media_allowed_networks=("127.0.0.0/8",))
+    client = house.client
+    session_id = await client.linked("1", "2", PHONE)
+    large = b"%PDF-1.7 " + bytes(range(256)) * 20_000  # several pieces
+
+    async def served(request: web.Request) -> web.Response:
+        if request.path == "/moved":
+            raise web.HTTPFound("/paper.pdf")
+        return web.Response(body=large, content_type="application/pdf")
+
+    async with serving(served) as url:
+        sent = await post(client, session_id, "", {"to": FRIEND, "media": {"url": f"{url}/moved"}})
+    assert (sent["content"]["media"]["filename"], sent["type"]) == ("paper.pdf", "document")
+    digest = base64.b64encode(hashlib.sha256(large).digest()).decode()
+    assert (await kept(client, sent["waMessageId"]))["filehash"] == digest
+
+    form = aiohttp.FormData()
+    form.add_field("file", PNG, filename="dot.png", content_type="image/png")
+    upload = f"{client.base}{API}/{session_id}/media"
+    async with client.http.post(upload, data=form, headers={"X-Api-Key": client.key}) as answer:
+        assert answer.status == 201
+        uploaded = await answer.json()
+    await client.ok("POST", f"{API}/{session_id}/stop")
+    waiting = await client.ok(
+        "POST", f"{API}/{session_id}/messages", {"to": FRIEND, "media": {"id": uploaded["mediaId"]}}
+    )
+    await asyncio.to_thread(house.service.stop)
+    again = (await open_house()).client
+    await again.ok("POST", f"{API}/{session_id}/start")
+    row = await again.delivered(session_id, waiting["messageId"])
+    assert row["type"] == "image"
+    assert (await again.on_wire())[row["waMessageId"]] == 1
+    file = f"{again.base}{API}/{session_id}/messages/{waiting['messageId']}/media"
+    async with again.http.get(file, headers={"X-Api-Key": again.key}) as answer:
+        assert (answer.status, answer.content_type, await answer.read()) == (200, "image/png", PNG)
+
+
+async def test_a_file_that_arrives_is_downloaded_when_it_is_asked_for_and_kept(house):
+    client = house.client
+    session_id = await client.linked("1", "2", PHONE)
+    data = b"<script>alert(1)</script>" * 100_000
+    media = {
+        "data": base64.b64encode(data).decode(), "mimetype": "text/html", "filename": 'ünsafe".html'
+    }  # fmt: skip
+    arrived = (await client.phone(f"{PHONE}/messages", {"from": FRIEND, "media": media}))["id"]
+    await until_in(client, session_id, arrived)
+    url = f"{client.base}{API}/{session_id}/messages/{arrived}/media"
+    async with client.http.get(url) as answer:
+        assert answer.status == 401
+    for _ in range(2):
+        async with client.http.get(url, headers={"X-Api-Key": client.key}) as answer:
+            assert (answer.status, answer.content_type) == (200, "text/html")
+            assert answer.headers["Content-Disposition"] == "attachment; filename*=UTF-8''%C3%BCnsafe%22.html"
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert await answer.read() == data
+        await client.ok("POST", f"{API}/{session_id}/stop")  # the second time it comes from the volume
+    status, problem = await client.call("GET", f"{API}/{session_id}/messages/3EB0FFFFFF/media")
+    assert (status, problem["code"]) == (404, "unknown_message")

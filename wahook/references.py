@@ -1,0 +1,47 @@
+"""Which message a client means: by our id, by WhatsApp's, or by the full key that WhatsApp's programs use."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from actors.errors import RuleBroken
+from actors.model import JSON, MessageStatus
+from wahook.journal.reader import JournalReader
+
+_FULL = re.compile(r"(true|false)_([^_\s]+)_([^_\s]+)(?:_[^_\s]+)?")
+_NEVER_SENT = frozenset({MessageStatus.FAILED, MessageStatus.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A message: in which chat, its bare WhatsApp id, whether it is ours."""
+
+    chat: str  # digits, or a group's or LID chat's address
+    wa_message_id: str
+    from_me: bool
+
+    def as_json(self) -> dict[str, JSON]:
+        """As the bridge takes it."""
+        return {"chat": self.chat, "id": self.wa_message_id, "fromMe": self.from_me}
+
+
+def find(reader: JournalReader, session_id: str, named: str) -> Reference:
+    """Blocking. RuleBroken: "unknown_message", or "wrong_state" for one of ours that was never sent."""
+    if full := _FULL.fullmatch(named):
+        return Reference(chat_of(full[2]), full[3], full[1] == "true")
+    row = reader.message(named) if named.startswith("msg_") else reader.message_by_wa(session_id, named)
+    if row is not None and row.session_id == session_id:
+        if row.status in _NEVER_SENT:
+            raise RuleBroken("wrong_state", f"that message is {row.status}, so WhatsApp does not know it")
+        return Reference(row.to, row.wa_message_id, from_me=True)
+    received = reader.received(session_id, named)
+    if received is None:
+        raise RuleBroken("unknown_message", "this session has no such message")
+    message = received.message
+    return Reference(chat_of(message.chat_id), message.wa_message_id, message.from_me)
+
+
+def chat_of(address: str) -> str:
+    """A chat as `OutgoingMessage.to` names it."""
+    return address if address.endswith(("@g.us", "@lid")) else address.partition("@")[0]
