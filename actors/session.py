@@ -253,6 +253,7 @@ class SessionActor(Actor):
                     self._connected(again=again)
                 case act.NotConnected():
                     self._lane.tell(CloseLane())
+                    self._journal.missing()
                 case act.LoginMissing(reason=reason):
                     self._journal.save(AccountChanges(last_error=reason), for_good=True)
                 case act.End(reason=reason, discard_profile=discard):
@@ -375,7 +376,7 @@ class SessionActor(Actor):
         if error := future.exception():
             log.warning("session.reconcile_failed", session=self._id, error=type(error).__name__)
             self.context.after(TICK, turn.Reconcile())
-            self._journal.history(())
+            self._journal.history(None)
         else:
             self._journal.history(future.result())
 

@@ -60,7 +60,7 @@ class SessionJournal:
         self._write(RecordAck(self._id, arrived.wa_message_id, arrived.ack))
 
     def arrived(self, message: IncomingMessage) -> None:
-        """A message came in; it waits while a history is being fetched."""
+        """A message came in; it waits while a history is to be fetched."""
         self._inbox.arrived(message)
 
     @property
@@ -71,19 +71,28 @@ class SessionJournal:
     @property
     def settled(self) -> bool:
         """Whether all that was told is on disk, and no history is on its way."""
-        return not self._post and not self.fetching
+        return not self._post and not self.fetching and not self._inbox
 
     def fetch(self) -> int:
         """Begin to wait for the history; since when (Unix seconds) it is wanted."""
-        return self._inbox.hold()
+        return self._inbox.fetch()
 
-    def history(self, messages: Sequence[IncomingMessage]) -> None:
-        """The history is here, empty if it could not be had."""
-        self._inbox.history(messages)
+    def missing(self) -> None:
+        """From now on messages may be missed: those that come wait for the next history."""
+        self._inbox.hold()
+
+    def history(self, messages: Sequence[IncomingMessage] | None) -> None:
+        """The history is here; None: it could not be had."""
+        if messages is None:
+            self._inbox.failed()
+        else:
+            self._inbox.history(messages)
 
     def journaled(self, answer: Journaled) -> None:
         """The writer's answer: on disk. Now it may be told."""
         operation = self._post.settle(answer.correlation)
+        if isinstance(operation, RecordIncoming):
+            self._inbox.recorded()
         match operation, answer.result:
             case (None, _):
                 return

@@ -1,4 +1,4 @@
-from actors.inbox import OVERLAP, Inbox
+from actors.inbox import OVERLAP, TRIES, Inbox
 from actors.messages import DeleteAccount
 from actors.model import IncomingMessage
 from actors.post import Post
@@ -15,15 +15,50 @@ def message(number, timestamp):
 def test_an_inbox_passes_live_messages_on_at_once():
     passed = []
     inbox = Inbox(passed.append, floor=0, newest=0)
+    inbox.history(())
     inbox.arrived(message(1, 100))
     assert passed == [(message(1, 100),)]
     assert not inbox.fetching
 
 
+def test_what_comes_before_the_first_history_waits_for_it():
+    passed = []
+    inbox = Inbox(passed.append, floor=0, newest=0)
+    inbox.arrived(message(2, 200))
+    assert passed == []
+    inbox.fetch()
+    inbox.history([message(1, 100)])
+    assert passed == [(message(1, 100), message(2, 200))]
+
+
+def test_a_batch_waits_until_the_one_before_it_is_on_disk():
+    passed = []
+    inbox = Inbox(passed.append, floor=0, newest=0)
+    inbox.history(())
+    for number in (1, 2, 3):
+        inbox.arrived(message(number, 100))
+    assert (passed, len(inbox)) == ([(message(1, 100),)], 2)
+    inbox.recorded()
+    assert passed[1:] == [(message(2, 100), message(3, 100))]
+    inbox.recorded()
+    assert len(passed) == 2
+
+
+def test_a_history_that_fails_again_and_again_does_not_hold_messages_up_for_ever():
+    passed = []
+    inbox = Inbox(passed.append, floor=0, newest=0)
+    inbox.arrived(message(1, 100))
+    for _ in range(TRIES):
+        assert passed == []
+        inbox.fetch()
+        inbox.failed()
+    assert passed == [(message(1, 100),)]
+
+
 def test_an_inbox_puts_the_history_before_what_came_meanwhile():
     passed = []
     inbox = Inbox(passed.append, floor=0, newest=0)
-    inbox.hold()
+    inbox.fetch()
     inbox.arrived(message(2, 200))
     inbox.history([message(1, 100)])
     assert passed == [(message(1, 100), message(2, 200))]
@@ -32,16 +67,16 @@ def test_an_inbox_puts_the_history_before_what_came_meanwhile():
 def test_an_empty_history_writes_nothing():
     passed = []
     inbox = Inbox(passed.append, floor=0, newest=0)
-    inbox.hold()
+    inbox.fetch()
     inbox.history(())
     assert passed == []
 
 
 def test_the_next_history_begins_at_the_newest_message_with_an_overlap():
     inbox = Inbox(lambda _: None, floor=1000, newest=0)
-    assert inbox.hold() == 1000
+    assert inbox.fetch() == 1000
     inbox.history((message(1, 5000), message(2, 4000)))
-    assert inbox.hold() == 5000 - OVERLAP
+    assert inbox.fetch() == 5000 - OVERLAP
 
 
 # -- post ---------------------------------------------------------------------------------------------------

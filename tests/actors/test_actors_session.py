@@ -265,16 +265,43 @@ def test_live_messages_wait_behind_the_history(world):
     assert [event.id for event in world.events if event.name == "message:received"] == ["IN1", "IN2", "IN3"]
 
 
-def test_a_history_that_fails_is_asked_again_and_holds_nothing_up(world):
+def test_what_a_page_tells_before_it_is_connected_waits_for_the_history(world):
+    world.start()
+    world.answer("open")
+    world.page(MessageArrived(message(3)))
+    world.page(StateChanged(CONNECTED))
+    world.answer("recent_incoming", (message(1), message(2), message(3)))
+    assert [event.id for event in world.events if event.name == "message:received"] == ["IN1", "IN2", "IN3"]
+
+
+def test_what_comes_in_while_the_page_is_reconnecting_waits_for_the_history(ready):
+    ready.page(StateChanged(OPENING))
+    ready.page(MessageArrived(message(2)))
+    ready.page(StateChanged(CONNECTED))
+    ready.answer("recent_incoming", (message(1),))
+    assert [event.id for event in ready.events if event.name == "message:received"] == ["IN1", "IN2"]
+
+
+def test_a_history_that_fails_is_asked_again_and_keeps_the_order(world):
     world.start()
     world.answer("open")
     world.page(StateChanged(CONNECTED))
     world.page(MessageArrived(message(2)))
     world.answer("recent_incoming", error=DeadlinePassed("history"))
-    assert world.names()[-1] == "message:received"
     world.tree.advance(5)
     world.answer("recent_incoming", (message(1), message(2)))
-    assert [event.id for event in world.events if event.name == "message:received"] == ["IN2", "IN1"]
+    assert [event.id for event in world.events if event.name == "message:received"] == ["IN1", "IN2"]
+
+
+def test_messages_are_not_held_up_for_ever_by_a_history_that_never_comes(world):
+    world.start()
+    world.answer("open")
+    world.page(StateChanged(CONNECTED))
+    world.page(MessageArrived(message(2)))
+    for _ in range(3):
+        world.answer("recent_incoming", error=DeadlinePassed("history"))
+        world.tree.advance(5)
+    assert [event.id for event in world.events if event.name == "message:received"] == ["IN2"]
 
 
 def test_the_history_is_asked_from_the_last_message_with_an_overlap(world):

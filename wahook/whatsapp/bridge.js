@@ -305,8 +305,9 @@
   }
 
   async function historyOf(chat, since) {
-    const found = new Map();
-    const take = (msgs) => { for (const msg of msgs) found.set(keyOf(msg).id, msg); };
+    let found = new Map();
+    // Older ones go in front: stamps are whole seconds, so only the place keeps the order within one.
+    const take = (msgs) => { found = new Map([...msgs.map((msg) => [keyOf(msg).id, msg]), ...found]); };
     take(chat.msgs.getModelsArray());
     let oldest = Math.min(...[...found.values()].map((msg) => msg.t));
     let anchor = chat.msgs.head()?.id ?? chat.lastReceivedKey;
