@@ -11,6 +11,7 @@ from wahook.edge.app import Parts
 from wahook.edge.server import EdgeServer
 
 from .service import Messages, Operations, Sessions
+from .webhooks import Webhooks
 
 KEY = "test-key-0123456789"
 SOCKET_IO = Path(__file__).parents[2] / "node_modules/socket.io-client/dist/socket.io.esm.min.js"
@@ -25,6 +26,7 @@ class Running:
     sessions: Sessions
     messages: Messages
     operations: Operations
+    webhooks: Webhooks
     headers: dict[str, str] = field(default_factory=lambda: {"X-Api-Key": KEY})
 
 
@@ -39,11 +41,13 @@ def running(origins: tuple[str, ...]) -> Iterator[Running]:
     """Started, and stopped afterwards."""
     sessions, operations = Sessions(), Operations()
     messages = Messages(sessions)
-    parts = Parts(sessions, messages, operations, KEY, origins, SOCKET_IO if SOCKET_IO.exists() else None)
+    webhooks = Webhooks(sessions)
+    client = SOCKET_IO if SOCKET_IO.exists() else None
+    parts = Parts(sessions, messages, operations, KEY, origins, client, webhooks=webhooks)
     edge = EdgeServer(parts, port=0)
     with operations.system:
         address = edge.start()
-        yield Running(edge, f"http://{address}", sessions, messages, operations)
+        yield Running(edge, f"http://{address}", sessions, messages, operations, webhooks)
         edge.stop(5.0)
 
 

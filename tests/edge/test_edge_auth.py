@@ -9,6 +9,7 @@ from wahook.edge.keys import ApiKey, KeyCheck, KeyFileError, find_or_make, read_
 
 from .conftest import KEY
 from .service import Messages, Operations, Sessions
+from .webhooks import Webhooks
 
 OPEN = {"/api/health", "/livez", "/readyz", "/", "/docs", SOCKET_IO}
 WRONG = [
@@ -29,7 +30,8 @@ WRONG = [
 async def routes() -> list[tuple[str, str]]:
     """Every method and address that the router knows, so that none can be forgotten here."""
     sessions = Sessions()
-    app, _ = create_app(Parts(sessions, Messages(sessions), Operations(), KEY))
+    parts = Parts(sessions, Messages(sessions), Operations(), KEY, webhooks=Webhooks(sessions))
+    app, _ = create_app(parts)
     return [
         (route.method, route.resource.canonical)
         for route in app.router.routes()
@@ -38,7 +40,12 @@ async def routes() -> list[tuple[str, str]]:
 
 
 def filled(path: str) -> str:
-    values = {"id": "user_1_wa_2", "messageId": f"msg_{'0' * 32}", "number": "491700000003"}
+    values = {
+        "id": "user_1_wa_2",
+        "messageId": f"msg_{'0' * 32}",
+        "deliveryId": f"evt_{'0' * 32}",
+        "number": "491700000003",
+    }
     return re.sub(r"{(\w+)}", lambda found: values[found.group(1)], path)
 
 
