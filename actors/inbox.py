@@ -52,7 +52,8 @@ class Inbox:
         """The history came: pass it on, then what waited."""
         held, self._held = self._held or [], None
         self.fetching, self._failures = False, 0
-        self._pass((*messages, *held))
+        known = {message.wa_message_id for message in messages}
+        self._pass((*messages, *(message for message in held if message.wa_message_id not in known)))
 
     def failed(self) -> None:
         """The history did not come, and will be asked for again; what waits goes ahead after some tries."""
