@@ -3,7 +3,7 @@
     session-{id}                 the profile, 0700
     session-{id}.corrupt-{time}  one that did not work, set aside for a human; at most one for a session
     .locks/session-{id}          see `locks`
-    .trial/session-{id}          the profile, while the page is tried without it; brought back unless condemned
+    .trial/session-{id}          the profile while the page is tried without it; see `trial`
     .trash/                      what is being removed; emptied at start
     .staging/                    copies and restores in the making; emptied at start
 

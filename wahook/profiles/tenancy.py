@@ -23,6 +23,7 @@ from wahook.profiles.keeper import Keeper
 from wahook.profiles.local import BUDGET, Profiles
 from wahook.profiles.locks import ProfileLock
 from wahook.profiles.stores.bounded import in_thread
+from wahook.profiles.trial import ELSEWHERE, Finding, Suspicion
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +51,9 @@ class Tenant:
         self._guard = threading.Lock()
         self._lease: ProfileLock | None = None
         self._opening: Future[None] | None = None
+        self._judging = threading.Lock()  # a leaf: nobody is called with it, for pages speak under locks too
+        self._suspicion = Suspicion()
+        self._unsettled = False  # an opening that has not shown anything yet
 
     def open(self, incarnation: int, emit: Callable[[PageEvent], None]) -> Future[None]:
         """See the port. Before: lock, set a broken profile aside, restore a missing one, trim a large one.
@@ -67,8 +71,9 @@ class Tenant:
             with self._guard:  # so that no `kill` comes between the look and the launch
                 if self._opening is not result:
                     return  # a `kill` has settled it
+                self._unsettled = True
                 opening = self._client.open(incarnation, self._heard(emit))
-            opening.add_done_callback(lambda opened: self._finish(result, opened.exception()))
+            opening.add_done_callback(lambda opened: self._opened(result, opened.exception()))
 
         in_thread(lambda: self._prepare(result), "profile-prepare").add_done_callback(prepared)
         return result
@@ -76,6 +81,7 @@ class Tenant:
     def close(self) -> Future[None]:
         """See the port. Settles when the lock is free."""
         self._abandon("closed")
+        self._unsettled = False
         result: Future[None] = Future()
 
         def closed(closing: Future[None]) -> None:
@@ -89,6 +95,9 @@ class Tenant:
     def kill(self) -> None:
         """See the port. The lock is free at once: who comes next sweeps what is still dying."""
         self._abandon("killed")
+        with self._judging:
+            if self._unsettled:
+                self._suspicion, self._unsettled = self._suspicion.ended(), False
         self._client.kill()
         self._release()
 
@@ -97,11 +106,34 @@ class Tenant:
         if self._profiles.exists(self._id) and snapshot.is_broken(self._profiles.path(self._id)):
             aside = self._profiles.set_aside(self._id, lease)
             log.warning("profile.broken", session=self._id, kept=aside is not None)
-        if self._keeper is not None:
+        self._try_without(lease)
+        if self._keeper is not None and not self._suspicion.trial:
             self._restore(self._keeper, lease)
         self._profiles.make(self._id)
         if self._profiles.size(self._id) > TRIM_ABOVE:
             self._profiles.trim(self._id, lease)
+
+    def _try_without(self, lease: ProfileLock) -> None:
+        """Begin a trial when one is due; end the last one, whoever began it."""
+        if self._profiles.bring_back(self._id, lease):
+            log.warning("profile.brought_back", session=self._id)
+        has_login = self._profiles.may_have_login(self._id)
+        with self._judging:
+            due = has_login and self._suspicion.due
+            if due:
+                self._suspicion = self._suspicion.begin()
+        if due:
+            self._profiles.put_by(self._id, lease)
+            log.warning("profile.suspected", session=self._id)
+
+    def _weigh(self, event: PageEvent) -> None:
+        """On the browser's thread: hear what the event says of the profile."""
+        with self._judging:
+            self._suspicion, finding = self._suspicion.heard(event)
+            self._unsettled = self._unsettled and finding is Finding.NOTHING
+        if finding is Finding.GUILTY:
+            log.error("profile.corrupt", session=self._id, consequence="set aside; a new code is shown")
+            in_thread(lambda: self._profiles.condemn(self._id), "profile-condemn")
 
     def _lease_for(self, result: Future[None]) -> ProfileLock:
         with self._guard:
@@ -129,6 +161,11 @@ class Tenant:
         if opening is not None:
             self._finish(opening, TransientLoss(why))
 
+    def _opened(self, result: Future[None], error: BaseException | None) -> None:
+        if isinstance(error, TransientLoss) and error.reason in ELSEWHERE:
+            self._unsettled = False
+        self._finish(result, error)
+
     def _finish(self, result: Future[None], error: BaseException | None) -> None:
         """Settle once: an opening may be ended by its own outcome and by a `kill`."""
         with contextlib.suppress(InvalidStateError):
@@ -139,6 +176,7 @@ class Tenant:
 
     def _heard(self, emit: Callable[[PageEvent], None]) -> Callable[[PageEvent], None]:
         def heard(event: PageEvent) -> None:
+            self._weigh(event)
             if isinstance(event, StateChanged) and event.state.connected:
                 self._tell(ProfileReady(self._id))
             emit(event)
