@@ -26,6 +26,7 @@ class Process:
         self.simulator_url = simulator_url
         self.http = http
         self.process = None
+        self.more = {}
 
     async def start(self):
         environment = {
@@ -38,6 +39,7 @@ class Process:
             "SESSION_RATE_LIMIT": "1000/second",
             "USER_RATE_LIMIT": "1000/second",
             "LOG_FORMAT": "json",
+            **self.more,
         }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "wahook", "serve"], env=environment, stderr=subprocess.PIPE, text=True

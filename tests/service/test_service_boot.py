@@ -1,0 +1,111 @@
+"""What comes up at a start of the service, in which order, and how many browsers at once."""
+
+import asyncio
+import signal
+
+import pytest
+
+from actors.events import StatusChanged
+from tests.service.house import API, ours, until
+from tests.service.test_service_survives import Process, process  # noqa: F401  # a fixture
+from wahook.browser.makers import LocalMaker
+from wahook.service import Service
+
+pytestmark = [pytest.mark.browser]
+PHONES = [f"49151000000{number}" for number in range(1, 7)]
+FRIEND = "491769999999"
+
+
+class Starts:
+    """Every browser's launch and every session's readiness, in the order in which they happened."""
+
+    def __init__(self, monkeypatch):
+        self.order, self.at_once, self.most = [], set(), 0
+        launch = LocalMaker.launch
+
+        async def noted(maker, name, *args, **kwargs):
+            session_id = name.rpartition(":")[2].removeprefix("chromium-")
+            self.order.append(session_id)
+            self.at_once.add(session_id)
+            self.most = max(self.most, len(self.at_once))
+            return await launch(maker, name, *args, **kwargs)
+
+        monkeypatch.setattr(LocalMaker, "launch", noted)
+
+    def heard(self, event):
+        if isinstance(event, StatusChanged) and event.status == "ready":
+            self.at_once.discard(event.session_id)
+
+    def watch(self, service):
+        service.announcer.subscribe(self.heard)
+
+    def forget(self):
+        self.order, self.at_once, self.most = [], set(), 0
+
+
+@pytest.fixture
+def starts(monkeypatch):
+    found = Starts(monkeypatch)
+    make = Service.__init__
+
+    def made(service, settings):
+        make(service, settings)
+        found.watch(service)
+
+    monkeypatch.setattr(Service, "__init__", made)
+    return found
+
+
+@pytest.mark.timeout(240)
+async def test_six_sessions_come_up_two_at_a_time_the_last_active_first(open_house, starts):
+    house = await open_house()
+    sessions = [
+        await house.client.linked(str(number), "1", phone) for number, phone in enumerate(PHONES, start=1)
+    ]
+    for session_id in (sessions[4], sessions[1]):  # the second is the last to be active
+        sent = await house.client.send(session_id, FRIEND, "hello")
+        await house.client.delivered(session_id, sent["messageId"])
+    await house.close()
+    await asyncio.to_thread(house.service.stop)
+    starts.forget()
+
+    again = await open_house()
+    for session_id in sessions:
+        await again.client.status(session_id, "ready")
+    talked, silent = [sessions[1], sessions[4]], [sessions[5], sessions[3], sessions[2], sessions[0]]
+    assert starts.order == talked + silent
+    assert starts.most == 2
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.timeout(240)
+async def test_what_was_up_comes_back_what_was_stopped_or_idle_does_not(process, end):  # noqa: F811
+    process.more = {"IDLE_ACTION": "unload", "IDLE_CLEANUP_AFTER": "4", "JANITOR_INTERVAL": "1"}
+    client = await process.start()
+    down = await client.linked("1", "down", PHONES[0])
+    await client.ok("POST", f"{API}/{down}/stop")
+    idle = await client.linked("1", "idle", PHONES[1])
+    await client.status(idle, "stopped")
+    process.more = {}
+    await process.end(end)
+    await until("nothing is left", lambda: none_left(process.data), patience=5)
+
+    client = await process.start()
+    up = await client.linked("1", "up", PHONES[2])
+    assert (await client.session(idle))["status"] == "stopped"
+    await process.end(end)
+    await until("nothing is left", lambda: none_left(process.data), patience=5)
+
+    client = await process.start()
+    await client.status(up, "ready")
+    for session_id, desired in ((down, False), (idle, True)):
+        session = await client.session(session_id)
+        assert (session["status"], session["desired"]) == ("stopped", desired)
+        assert session["lastError"] is None
+    sent = await client.send(idle, FRIEND, "needed again")
+    await client.delivered(idle, sent["messageId"])
+    assert (await client.session(down))["status"] == "stopped"
+
+
+async def none_left(data):
+    return ours(data) == []
