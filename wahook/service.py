@@ -209,6 +209,9 @@ class Service:
             metrics=metrics.text,
             observe=metrics.request,
             webhooks=self.webhooks,
+            media=MediaDesk(
+                self._media, Links(self.settings.media_path / "links"), self._journal.reader, self.sessions
+            ),
         )
         return EdgeServer(parts, self.settings.host, self.settings.port)
 
@@ -223,9 +226,6 @@ class Service:
 
     def start(self) -> EdgeAddress:
         """Everything up, sessions that should be up on their way, and the edge answering; its address."""
-            media=MediaDesk(
-                self._media, Links(self.settings.media_path / "links"), self._journal.reader, self.sessions
-            ),
         self._loop.start()
         try:
             self.system.start(START_DEADLINE)
