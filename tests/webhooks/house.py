@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from aiohttp import web
 
 from actors import tree
@@ -150,7 +151,9 @@ class House:
             consequences=self.webhooks.consequences,
         )
         self.commands = self.webhooks.open(self.journal)
-        writer = ChildSpec(tree.WRITER, lambda context: JournalWriter(context, self.journal.writer))
+        writer = ChildSpec(
+            tree.WRITER, lambda context: JournalWriter(context, self.journal.writer), backoff=tree.WORKERS
+        )
         self.system = System(SupervisorSpec((writer, self.webhooks.child())))
         self.system.start(10)
         self.end_hearing = self.announcer.subscribe(self.webhooks.hear)
@@ -189,6 +192,24 @@ class House:
         """When so many are in a state on disk."""
         await until(f"{count} {state}", lambda: len(self.deliveries(state, session)) >= count)
         return self.deliveries(state, session)
+
+
+def break_next_commit(engine: sa.Engine) -> None:
+    """Let the database itself refuse the next commit: a foreign key, checked only then, leads nowhere."""
+    orphan = (
+        "INSERT INTO deliveries (id, session_id, receiver, event, body, state, attempts, next_at, created_at)"
+        " VALUES ('evt_0', 'nobody', 'r', 'e', x'', 'pending', 0, '2026-01-01', '2026-01-01')"
+    )
+
+    once = [True]
+
+    def sabotage(_, cursor, statement, *__):
+        if once and statement.startswith("SAVEPOINT"):
+            once.clear()
+            cursor.execute("PRAGMA defer_foreign_keys=ON")
+            cursor.execute(orphan)
+
+    sa.event.listen(engine, "before_cursor_execute", sabotage)
 
 
 def incoming(wa_id: str, sender: str = "4917001", **changes: Any) -> IncomingMessage:

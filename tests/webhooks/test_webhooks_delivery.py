@@ -3,11 +3,13 @@
 import asyncio
 import socket
 
+import pytest
 from aiohttp import web
 from yarl import URL
 
 from actors import tree
 from actors.durable import TaskState
+from actors.errors import RuleBroken
 from actors.events import Disconnected, Qr, Ready, StatusChanged
 from actors.messages import (
     AcceptMessage,
@@ -338,3 +340,42 @@ async def test_a_receiver_s_answer_is_not_waited_for_beyond_its_head(house, rece
     await house.arrive(3)
     await house.settled(TaskState.DONE, 3)
     assert len(receiver.calls) == 3
+
+
+async def test_only_dead_letters_of_this_session_can_be_replayed(house, receiver):
+    receiver.answer = lambda call: 410 if call.message == "in1" else 200
+    await house.account(receiver.url)
+    await house.account(session=OTHER)
+    await house.arrive(2)
+    (dead,) = await house.settled(TaskState.DEAD, 1)
+    (done,) = await house.settled(TaskState.DONE, 1)
+    for session, delivery, code in (
+        (SESSION, done.id, "wrong_state"),
+        (OTHER, dead.id, "unknown_delivery"),
+        (SESSION, "evt_0", "unknown_delivery"),
+    ):
+        with pytest.raises(RuleBroken) as refused:
+            await house.commands.replay(session, delivery)
+        assert refused.value.code == code
+    receiver.answer = lambda _: 200
+    again = await house.commands.replay(SESSION, dead.id)
+    assert (again.state, again.attempts) == (TaskState.PENDING, 0)
+    await house.settled(TaskState.DONE, 2)
+
+
+async def test_a_try_says_what_each_receiver_answered_and_leaves_nothing_behind(house, receiver, other):
+    receiver.answer = lambda _: 503
+    dead = f"http://127.0.0.1:{free_port()}/hook"
+    await house.account(receiver.url, other.url, dead)
+    found = await house.commands.test(SESSION, None)
+    assert [(one.delivered, one.status, one.error) for one in found] == [
+        (False, 503, "answered 503"),
+        (True, 200, None),
+        (False, None, "connection refused"),
+    ]
+    (one,) = await house.commands.test(SESSION, other.url)
+    assert one.url == other.url
+    assert [call.body["event"] for call in other.calls] == ["webhook:test"] * 2
+    assert house.journal.queues.deliveries(SESSION, None) == []
+    with pytest.raises(RuleBroken, match="no such webhook"):
+        await house.commands.test(SESSION, "http://elsewhere.test/")

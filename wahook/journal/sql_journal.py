@@ -130,6 +130,8 @@ def _commit(transaction: sa.RootTransaction) -> None:
     try:
         transaction.commit()
     except sa.exc.SQLAlchemyError as error:
+        # SQLite may keep the transaction open, SQLAlchemy takes it to be over: the next one could not begin.
+        transaction.connection.invalidate()
         raise CommitUncertain(f"committing the journal: {describe(error)}") from error
 
 
