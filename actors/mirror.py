@@ -1,6 +1,7 @@
 """The mirror: ships what the journal noted for a copy elsewhere, and waits while that cannot be reached.
 
-Nothing waits for it. What is open stays in the journal until the copy has it, over outages and restarts.
+Nothing waits for it. What is open stays in the journal until the copy has it, over outages and restarts. What
+the copy refuses for good is set aside there, and tried again when the mirror is started again.
 """
 
 from __future__ import annotations
@@ -18,14 +19,21 @@ from actors.errors import DomainError
 from actors.messages import Journaled, SaveAccount
 from actors.model import Account
 from actors.post import Post
-from supervision import Actor, Context, Timer
+from supervision import Actor, Context
 
 log = structlog.get_logger(__name__)
 
-LINGER = 1.0  # seconds in which changes gather
-CHECK = 30.0  # seconds between looks that nothing caused; they prove the connection too
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds after a failure
-PARTING_PAUSE = 5.0  # seconds until a row that was refused is tried again
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds: `linger` while changes gather; `check` between looks that nothing caused, which prove the
+    connection too; pauses after a failure; `parting` until a row that was refused is tried again."""
+
+    linger: float = 1.0
+    check: float = 30.0
+    first_pause: float = 1.0
+    longest_pause: float = 60.0
+    parting: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +82,13 @@ class MirrorParts:
     shipper: Shipper
     found: Callable[[Account], object]
     writer_path: str
+    pace: Pace = Pace()
     rng: Random = field(default_factory=Random)
 
 
 @dataclass(frozen=True, slots=True)
 class MirrorDue:
     """Changes were noted."""
-
-
-@dataclass(frozen=True, slots=True)
-class TryAgain:
-    """Open what was set aside, and ship now: somebody mended what was wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +112,11 @@ class _Strangers:
     future: Future[Sequence[Account]]
 
 
-def pause_after(failures: int, asked: float | None, rng: Random) -> float:
+def pause_after(failures: int, asked: float | None, pace: Pace, rng: Random) -> float:
     """Seconds to wait after that many failures in a row: 1, 2, 4 … 60, each times 0.5 to 1.0."""
     if asked is not None:
-        return max(asked, FIRST_PAUSE)
-    return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 10)) * rng.uniform(0.5, 1.0)
+        return max(asked, pace.first_pause)
+    return min(pace.longest_pause, pace.first_pause * 2.0 ** min(failures - 1, 10)) * rng.uniform(0.5, 1.0)
 
 
 class Mirror(Actor):
@@ -120,31 +124,31 @@ class Mirror(Actor):
 
     def __init__(self, context: Context, parts: MirrorParts) -> None:
         super().__init__(context)
-        self._parts = parts
+        self._parts, self._pace = parts, parts.pace
         self._post = Post(context.path, str(context.incarnation), context.lookup(parts.writer_path).tell)
         self._busy = False  # from the start of a round until the journal closed what it took
         self._closing = False  # the second half of that
-        self._planned: Timer | None = None  # the next round, after a linger or a pause
+        self._planned = False  # the next round, after a linger or a pause
         self._due = False  # something was noted while a round was on its way
         self._knows_strangers = False
         self._failures = self._shipped = 0
         self._last: Shipment = Shipment()
 
     def started(self) -> None:
-        """Look at once: something may have waited for years."""
-        self.context.every(CHECK, _Check())
-        self.context.handle.tell(_Go())
+        """Open what was set aside, for somebody may have mended what was wrong; then look."""
+        self.context.every(self._pace.check, _Check())
+        self._write(RetryMirrorChanges())
 
     def handle(self, message: object) -> None:
         match message:
             case MirrorDue():
                 self._due = True
-                self._plan(LINGER)
+                self._plan(self._pace.linger)
             case _Go():
-                self._planned = None
+                self._planned = False
                 self._ship()
             case _Check():
-                self._post.tell_again(self.context.clock.monotonic(), after=CHECK / 2)
+                self._post.tell_again(self.context.clock.monotonic(), after=self._pace.check / 2)
                 self._plan(0.0)
             case _Shipped(incarnation=incarnation, future=future):
                 if incarnation == self.context.incarnation:  # else it is shipped again, which changes nothing
@@ -153,22 +157,15 @@ class Mirror(Actor):
                 self._met(future)
             case Journaled(correlation=correlation, result=result):
                 self._journaled(correlation, result)
-            case TryAgain():
-                self._write(RetryMirrorChanges())
             case _:
                 super().handle(message)
 
     # -- rounds -----------------------------------------------------------------------------------------
 
     def _plan(self, seconds: float) -> None:
-        if not self._busy and self._planned is None:
-            self._planned = self.context.after(seconds, _Go())
-
-    def _now(self) -> None:
-        if self._planned is not None:
-            self._planned.cancel()
-            self._planned = None
-        self._plan(0.0)
+        if not self._busy and not self._planned:
+            self._planned = True
+            self.context.after(seconds, _Go())
 
     def _ship(self) -> None:
         if self._busy:
@@ -210,13 +207,13 @@ class Mirror(Actor):
     def _next(self) -> None:
         shipment = self._last
         if shipment.failure is not None:
-            self._plan(pause_after(self._failures, shipment.pause, self._parts.rng))
+            self._plan(pause_after(self._failures, shipment.pause, self._pace, self._parts.rng))
         elif shipment.doubtful:
-            self._plan(PARTING_PAUSE)
+            self._plan(self._pace.parting)
         elif shipment.more:
             self._plan(0.0)
         elif self._due:
-            self._plan(LINGER)
+            self._plan(self._pace.linger)
         elif not self._knows_strangers and not shipment.open:
             self._ask_for_strangers()
 
@@ -254,8 +251,8 @@ class Mirror(Actor):
                 log.info("mirror.account_found", session=account.session_id)
                 self._parts.found(account)
             case RetryMirrorChanges(), int() as number:
-                log.info("mirror.retried", changes=number)
-                self._now()
+                log.info("mirror.started", tried_again=number)
+                self._plan(0.0)
         self._close()
 
     def _report(self) -> None:

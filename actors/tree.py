@@ -29,6 +29,7 @@ from actors.keepalive import Activity, Heartbeat, KeepaliveParts, Watchdog
 from actors.lane import LaneActor, LaneParts
 from actors.mailer import Mailer, MailerParts
 from actors.memory import MemoryActor, MemoryParts
+from actors.mirror import Mirror, MirrorParts
 from actors.ports import EdgePort, Journal, ManagedProcess, ProfileArchive
 from actors.process import ProcessActor
 from actors.session import SessionActor
@@ -57,6 +58,7 @@ GREETER = "greeter"
 MEMORY = "memory"
 JANITOR = "janitor"
 ARCHIVER = "archiver"
+MIRROR = "mirror"
 
 SERVERS = BackOff(min=0.2, max=30.0, retry_first_start=True)  # what others wait for comes back quickly
 WORKERS = BackOff(min=0.1, max=30.0)
@@ -100,6 +102,11 @@ def root(parts: RootParts) -> SupervisorSpec:
 def archiver(archive: ProfileArchive) -> ChildSpec:
     """The keeper of profiles' copies elsewhere."""
     return ChildSpec(ARCHIVER, partial(Archiver, archive=archive), backoff=WORKERS, shutdown=10.0)
+
+
+def mirror(parts: MirrorParts) -> ChildSpec:
+    """The journal's copy elsewhere."""
+    return ChildSpec(MIRROR, partial(Mirror, parts=parts), backoff=WORKERS)
 
 
 def memory(parts: MemoryParts) -> ChildSpec:

@@ -189,8 +189,8 @@ class SupabaseShipper:
         while page := await self._tables.accounts(after, PAGE):
             met = [account for account in map(stranger, page) if account is not None]
             found += [account for account in met if account.session_id not in known]
-            last = max((str(row.get("session_id") or "") for row in page), default="")
-            if last <= after:
-                break  # whatever answers does not page
+            last = str(page[-1].get("session_id") or "")  # the last by the database's own order
+            if len(page) < PAGE or last == after:
+                break
             after = last
         return found
