@@ -41,6 +41,8 @@ class Settings(NotifySettings, WebhookSettings, MessageSettings):
     supabase_url: str | None = None
     supabase_service_key: SecretStr | None = None
     supabase_anon_key: SecretStr | None = None
+    supabase_mirror: Literal["all", "received", "off"] = "all"  # which messages; accounts always, unless off
+    supabase_deadline: Seconds = 15  # one request
     whatsapp_url: str = "https://web.whatsapp.com"
     chromium_path: Path | None = Field(
         None, validation_alias=AliasChoices("CHROMIUM_PATH", "PUPPETEER_EXECUTABLE_PATH", "chromium_path")
