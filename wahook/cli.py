@@ -13,6 +13,7 @@ from actors.errors import WahookError
 from supervision import SupervisionError, install_stack_dump
 from wahook import logs, operator_cli
 from wahook.edge.keys import KeyFileError
+from wahook.moving import commands as moving
 from wahook.settings import Settings, read_settings
 from wahook.settings_sources import SettingsError
 
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 operator_cli.mount(app, read_settings)
+moving.mount(app, read_settings)
 Port = Annotated[int, typer.Option(min=0, max=65535)]
 
 

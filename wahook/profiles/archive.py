@@ -34,11 +34,12 @@ def pack(folder: Path, target: Path, key: ProfileKey, session_id: str) -> int:
         ):
             for path in sorted(folder.rglob("*")):
                 if path.is_file() and not path.is_symlink():
-                    _add(tar, path, str(path.relative_to(folder)))
+                    add(tar, path, str(path.relative_to(folder)))
     return target.stat().st_size
 
 
-def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
+def add(tar: tarfile.TarFile, path: Path, name: str) -> None:
+    """Put a file under a name, for its owner's eyes only."""
     info = tarfile.TarInfo(name)
     with path.open("rb") as file:
         info.size = path.stat().st_size
@@ -61,17 +62,20 @@ def unpack(source: Path, folder: Path, key: ProfileKey, session_id: str) -> None
                 gzip.GzipFile(fileobj=io.BufferedReader(opening)) as plain,
                 tarfile.open(fileobj=plain, mode="r|") as tar,
             ):
-                _extract(tar, folder)
+                extract(tar, folder)
         except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ArchiveDamaged(f"its content cannot be read: {type(error).__name__}") from None
 
 
-def _extract(tar: tarfile.TarFile, folder: Path) -> None:
-    room, files = MOST_BYTES, 0
+def extract(
+    tar: tarfile.TarFile, folder: Path, *, most_bytes: int = MOST_BYTES, most_files: int = MOST_FILES
+) -> None:
+    """Write its files by their checked names alone. ArchiveDamaged; the folder is then rubbish."""
+    room, files = most_bytes, 0
     for member in tar:
         room, files = room - member.size, files + 1
-        if room < 0 or files > MOST_FILES:
-            raise ArchiveDamaged("it holds more than a profile can")
+        if room < 0 or files > most_files:
+            raise ArchiveDamaged("it holds more than it can")
         content = tar.extractfile(member) if member.isreg() else None
         if content is None:
             raise ArchiveDamaged("it holds something else than files")

@@ -1,0 +1,1 @@
+"""From here to there: backups of the volume, the journal in another database, profiles of another program."""
