@@ -181,6 +181,7 @@ class AiConfig:
     context_messages: int | None = None
     max_tokens: int | None = None
     pause: float | None = None
+    groups: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

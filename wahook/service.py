@@ -100,6 +100,7 @@ class Service:
         self.meters = Meters()
         self._profiles = Profiles(settings.sessions_path)
         self._keeper = keeper_of(settings, self._profiles)
+        self._notifications = self._make_notifications()
         self.system = System(self._root(), name="wahook", info={"wahook": version("wahook")})
         self.sessions = self._make_sessions()
         self.messages = MessageCommands(
@@ -137,9 +138,21 @@ class Service:
                     self._webhooks.child(),
                     *(() if self._keeper is None else (tree.archiver(self._keeper),)),
                     *self._housekeeping().helpers(),
+                    *self._notifications.children(),
                 ),
             )
         )
+
+    def _make_notifications(self) -> Notifications:
+        parts = NotifyParts(
+            journal=self._journal,
+            announcer=self.announcer,
+            board=self.board,
+            calendar=calendar,
+            system=lambda: self.system,
+            messages=lambda: self.messages,
+        )
+        return Notifications(self.settings, parts)
 
     def _housekeeping(self) -> Housekeeping:
         return Housekeeping(
@@ -182,6 +195,7 @@ class Service:
                 calendar=calendar,
                 profiles=profiles,
                 assemble=assembly,
+                taken_down=self._notifications.by_hand,
                 check=self._webhooks.check,
                 run=self._loop.submit,
                 admit=self.headroom.admit,
@@ -228,6 +242,7 @@ class Service:
         """Everything up, sessions that should be up on their way, and the edge answering; its address."""
         self._loop.start()
         try:
+            self._notifications.start()
             self.system.start(START_DEADLINE)
             self._boot_sessions()
             self.system.start_child("", tree.edge(self.edge)).result(START_DEADLINE)
@@ -269,6 +284,7 @@ class Service:
     def stop(self, deadline: float = 20.0) -> bool:
         """In reverse order; True when all went in time. Nothing of ours runs afterwards. Idempotent."""
         in_order = self.system.stop(deadline)
+        self._notifications.stop()
         self._redis.close()
         self._loop.stop(5.0)
         left = sweep(self._browsers.owner)

@@ -54,6 +54,7 @@ class NotifySettings(BaseSettings):
     ai_gather: float = Field(2, ge=0)
     ai_pause: float = Field(1800, ge=0, le=172800)
     ai_max_age: Positive = 600
+    ai_groups: bool = False
     ai_replies_per_hour: int = Field(20, ge=1)
     ai_replies_per_day: int = Field(500, ge=1)
     ai_typing_speed: float = Field(0, ge=0)

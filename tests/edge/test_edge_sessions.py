@@ -42,7 +42,7 @@ async def test_the_configuration_of_a_new_session_arrives_and_hides_the_proxys_p
         "language": None,
         "timezone": None,
         "aiEnabled": False,
-        "ai": dict.fromkeys(("systemPrompt", "model", "contextMessages", "maxTokens", "pause")),
+        "ai": dict.fromkeys(("systemPrompt", "model", "contextMessages", "maxTokens", "pause", "groups")),
     }
 
 

@@ -34,6 +34,7 @@ class AiInput(Body):
     context_messages: Annotated[int, Field(ge=1, le=100)] | None = None
     max_tokens: Annotated[int, Field(ge=1, le=4096)] | None = None
     pause: Annotated[float, Field(ge=0, le=172800, allow_inf_nan=False, description="Seconds.")] | None = None
+    groups: Annotated[bool, Field(strict=True)] | None = None
 
 
 class AiView(View):
@@ -44,3 +45,4 @@ class AiView(View):
     context_messages: int | None
     max_tokens: int | None
     pause: float | None
+    groups: bool | None

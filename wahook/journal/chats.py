@@ -32,12 +32,14 @@ _SERVICE_KEY = "test:"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One message of a chat. `at`: when the journal had it."""
+    """One message of a chat. `at`: when the journal had it. `name`: of who wrote it, where it is known."""
 
     author: Author
     body: str
     at: datetime
-    type: str
+    type: str = "chat"
+    name: str | None = None
+    wa_message_id: str | None = None  # of what came
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +57,16 @@ class ChatReader:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def lines(self, session_id: str, chat_id: str, number: str, since: datetime, limit: int) -> list[Line]:
-        """The last lines of a chat with one person, oldest first."""
+    def lines(self, session_id: str, address: str, chat_id: str, since: datetime, limit: int) -> list[Line]:
+        """The last lines of one chat, oldest first. `address`: what is sent there goes to it."""
+        # a person may write under two addresses, so it is the number that tells whose chat it is
+        here = messages_in.c.chat_id == chat_id
+        theirs = sa.and_(messages_in.c.sender == address, messages_in.c.is_group.is_(False))
         came = (
             sa.select(messages_in)
             .where(
                 messages_in.c.session_id == session_id,
-                sa.or_(
-                    messages_in.c.chat_id == chat_id,  # a person may write under two addresses
-                    sa.and_(messages_in.c.sender == number, messages_in.c.is_group.is_(False)),
-                ),
+                sa.or_(here, theirs),
                 messages_in.c.received_at >= since,
             )
             .order_by(messages_in.c.received_at.desc(), messages_in.c.seq.desc())
@@ -74,7 +76,7 @@ class ChatReader:
             sa.select(messages_out)
             .where(
                 messages_out.c.session_id == session_id,
-                messages_out.c.recipient == number,
+                messages_out.c.recipient == address,
                 messages_out.c.created_at >= since,
                 messages_out.c.status.not_in(NEVER_SENT),
             )
@@ -84,15 +86,15 @@ class ChatReader:
         found = [_came(row) for row in self._all(came)] + [_went(row) for row in self._all(went)]
         return sorted(found, key=lambda line: line.at)[-limit:]
 
-    def replies(self, session_id: str, since: datetime, number: str | None = None) -> int:
-        """How many AI replies were accepted since then, to one number or to all."""
+    def replies(self, session_id: str, since: datetime, address: str | None = None) -> int:
+        """How many AI replies were accepted since then, to one chat or to all."""
         query = sa.select(sa.func.count().label("number")).where(
             messages_out.c.session_id == session_id,
             messages_out.c.created_at >= since,
             messages_out.c.idempotency_key.startswith(AI_KEY, autoescape=True),
         )
-        if number is not None:
-            query = query.where(messages_out.c.recipient == number)
+        if address is not None:
+            query = query.where(messages_out.c.recipient == address)
         return int(self._all(query)[0]["number"])
 
     def answered(self, session_id: str, wa_message_id: str) -> bool:
@@ -119,7 +121,9 @@ class ChatReader:
 
 def _came(row: sa.RowMapping) -> Line:
     author = Author.US if row["from_me"] else Author.THEM
-    return Line(author, row["body"], row["received_at"], row["type"])
+    return Line(
+        author, row["body"], row["received_at"], row["type"], row["sender_name"], row["wa_message_id"]
+    )
 
 
 def _went(row: sa.RowMapping) -> Line:

@@ -21,13 +21,13 @@ from supervision import ChildSpec, System, Transition
 from wahook.announcer import Announcer
 from wahook.board import Board
 from wahook.edge import qr
-from wahook.edge.ports import Draft
+from wahook.edge.ports import Draft, Messages
 from wahook.journal.chats import ChatReader
 from wahook.journal.opening import OpenedJournal
 from wahook.loop import LoopThread
 from wahook.notify.ai.client import AiClient, Endpoint
 from wahook.notify.ai.policy import AiPolicy
-from wahook.notify.ai.replier import Accept, OutboxReplier, ReplierParts
+from wahook.notify.ai.replier import OutboxReplier, ReplierParts
 from wahook.notify.mail.compose import Composer
 from wahook.notify.mail.letters import greeting_text
 from wahook.notify.mail.sender import AsyncMailSender, Way
@@ -42,14 +42,14 @@ STOP_DEADLINE = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifyParts:
-    """What the service lends. `system` and `accept` are used only once it runs."""
+    """What the service lends. `system` and `messages` are made later, and used only once it runs."""
 
     journal: OpenedJournal
     announcer: Announcer
     board: Board
     calendar: Calendar
     system: Callable[[], System]
-    accept: Accept
+    messages: Callable[[], Messages]
 
 
 class Notifications:
@@ -61,14 +61,14 @@ class Notifications:
     def __init__(self, settings: Settings, parts: NotifyParts) -> None:
         self._settings = settings
         self._parts = parts
-        self._loop = LoopThread("notify")
+        way = mail_way(settings)
+        self._ai = None if settings.ai_base_url is None else self._make_client()
         self._texts: Texts = load_texts()
         self._preferences = Preferences(
             settings.notify_email, settings.notify_language, settings.notify_timezone
         )
-        way = mail_way(settings)
+        self._loop = LoopThread("notify")
         self._mail = None if way is None else self._make_sender(way)
-        self._ai = None if settings.ai_base_url is None else self._make_client()
         self._ends: list[Callable[[], None]] = []
 
     # -- life -------------------------------------------------------------------------------------------
@@ -171,9 +171,15 @@ class Notifications:
         text = greeting_text(
             self._texts, wanted.language, greeting.phone_number, self._parts.calendar(), wanted.timezone
         )
-        return await self._parts.accept(
+        return await self._accept(
             greeting.session_id, Draft(to=to, body=text), key=greeting.key, allow_duplicate=True
         )
+
+    async def _accept(
+        self, session_id: str, draft: Draft, *, key: str | None, allow_duplicate: bool
+    ) -> object:
+        accept = self._parts.messages().accept
+        return await accept(session_id, draft, key=key, allow_duplicate=allow_duplicate)
 
     def _assistant(self) -> AssistantParts:
         settings, journal = self._settings, self._parts.journal
@@ -183,7 +189,7 @@ class Notifications:
             policy=_ai_policy(settings),
             reader=journal.reader,
             chats=ChatReader(journal.engines.read),
-            accept=self._parts.accept,
+            accept=self._accept,
             calendar=self._parts.calendar,
             typing_speed=settings.ai_typing_speed,
         )
@@ -218,6 +224,7 @@ def _ai_policy(settings: Settings) -> AiPolicy:
         max_tokens=settings.ai_max_tokens,
         pause=settings.ai_pause,
         max_age=settings.ai_max_age,
+        groups=settings.ai_groups,
         replies_per_hour=settings.ai_replies_per_hour,
         replies_per_day=settings.ai_replies_per_day,
     )

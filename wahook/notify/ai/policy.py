@@ -3,7 +3,8 @@
 | what | verdict |
 |---|---|
 | AI is off for the account, or has no endpoint | skip |
-| our own message, our own number, status, channel, broadcast, group | skip |
+| our own message, our own number, status, channel, broadcast | skip |
+| a group, unless `groups` is set | skip |
 | anything but text, or text without a letter | skip |
 | older than `max_age` (it came while we were away) | skip |
 | answered before | skip |
@@ -55,6 +56,7 @@ class AiPolicy:
     max_tokens: int
     pause: float
     max_age: float
+    groups: bool
     replies_per_hour: int
     replies_per_day: int
 
@@ -68,6 +70,7 @@ class AiPolicy:
             max_tokens=own.max_tokens or self.max_tokens,
             pause=self.pause if own.pause is None else own.pause,
             max_age=self.max_age,
+            groups=self.groups if own.groups is None else own.groups,
             replies_per_hour=self.replies_per_hour,
             replies_per_day=self.replies_per_day,
         )
@@ -90,7 +93,7 @@ def judge(situation: Situation, policy: AiPolicy, now: datetime) -> Skip | Refus
     """None: answer it."""
     if not situation.enabled:
         return Skip.OFF
-    if (skip := _kind(situation.message, situation.own_number)) is not None:
+    if (skip := _kind(situation.message, situation.own_number, policy)) is not None:
         return skip
     if now.timestamp() - situation.message.timestamp > policy.max_age:
         return Skip.OLD
@@ -105,17 +108,27 @@ def judge(situation: Situation, policy: AiPolicy, now: datetime) -> Skip | Refus
     return None
 
 
+def is_group(message: IncomingMessage) -> bool:
+    """Whether more than one person reads the answer."""
+    return message.is_group or message.chat_id.endswith("@g.us")
+
+
+def address(message: IncomingMessage) -> str:
+    """Where the answer goes: to the person, or to the group that was written to."""
+    return message.chat_id if is_group(message) else message.sender
+
+
 def human_spoke(lines: Sequence[Line], pause: float, now: datetime) -> bool:
     """Whether somebody of ours wrote in the chat within the pause: then AI keeps out of it."""
     return any(line.author is Author.US and (now - line.at).total_seconds() < pause for line in lines)
 
 
-def _kind(message: IncomingMessage, own_number: str | None) -> Skip | None:
+def _kind(message: IncomingMessage, own_number: str | None, policy: AiPolicy) -> Skip | None:
     if message.from_me or (own_number is not None and message.sender == own_number):
         return Skip.OWN
     if message.chat_id.endswith(BROADCASTS):
         return Skip.BROADCAST
-    if message.is_group or message.chat_id.endswith("@g.us"):
+    if not policy.groups and is_group(message):
         return Skip.GROUP
     if message.type != TEXT or not message.body.strip():
         return Skip.NOT_TEXT

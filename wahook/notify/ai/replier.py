@@ -19,12 +19,12 @@ from wahook.journal.chats import AI_KEY, ChatReader, Line
 from wahook.journal.reader import JournalReader
 from wahook.loop import LoopThread
 from wahook.notify.ai.client import AiClient, AiFault
-from wahook.notify.ai.policy import AiPolicy, Refuse, Situation, Skip, human_spoke, judge
-from wahook.notify.ai.prompt import conversation
+from wahook.notify.ai.policy import AiPolicy, Refuse, Situation, Skip, address, human_spoke, is_group, judge
+from wahook.notify.ai.prompt import asked_last, conversation
 
 LOOK_BACK = timedelta(days=2)  # what is older is another conversation
 LINES = 200
-LONGEST_TYPING = 20.0  # seconds
+LONGEST_TYPING = 5.0  # seconds; the session's other messages wait meanwhile
 ACCEPT_TRIES = 3
 
 
@@ -106,7 +106,12 @@ class OutboxReplier:
             return _failed(verdict.value)
         if self._parts.client is None:
             return _failed("not_configured")
-        messages = conversation(policy.system_prompt, situation.lines, policy.context_messages)
+        messages = conversation(
+            policy.system_prompt,
+            asked_last(situation.lines, asked.wa_message_id),
+            policy.context_messages,
+            named=is_group(situation.message),
+        )
         words = await self._parts.client.complete(policy.model, messages, policy.max_tokens)
         if not words.text:
             return ReplyOutcome(ReplyVerdict.FAILED, "empty", words.tokens)
@@ -127,28 +132,31 @@ class OutboxReplier:
             own_number=account.phone_number,
             answered=parts.chats.answered(asked.session_id, asked.wa_message_id),
             lines=self._lines(account, message, now),
-            replies_in_hour=parts.chats.replies(asked.session_id, now - timedelta(hours=1), message.sender),
+            replies_in_hour=parts.chats.replies(asked.session_id, now - timedelta(hours=1), address(message)),
             replies_in_day=parts.chats.replies(asked.session_id, now - timedelta(days=1)),
         )
         return situation, parts.policy.of(account.config)
 
     def _lines(self, account: Account, message: IncomingMessage, now: datetime) -> list[Line]:
         return self._parts.chats.lines(
-            account.session_id, message.chat_id, message.sender, now - LOOK_BACK, LINES
+            account.session_id, address(message), message.chat_id, now - LOOK_BACK, LINES
         )
 
     async def _hand_over(
         self, asked: Asked, message: IncomingMessage, policy: AiPolicy, text: str
     ) -> ReplyOutcome:
         """Into the outbox, unless a person was quicker."""
-        if self._parts.typing_speed > 0:
-            await self._parts.sleep(min(LONGEST_TYPING, len(text) / self._parts.typing_speed))
         found = await asyncio.to_thread(self._look, asked)
         if found is None or not found[0].enabled:
             return _skipped(Skip.OFF)
         if human_spoke(found[0].lines, policy.pause, self._parts.calendar()):
             return _skipped(Skip.PAUSED)
-        return await self._accepted(asked, Draft(to=message.sender, body=text))
+        return await self._accepted(asked, self._draft(message, text))
+
+    def _draft(self, message: IncomingMessage, text: str) -> Draft:
+        speed = self._parts.typing_speed
+        typing = min(LONGEST_TYPING, len(text) / speed) if speed > 0 else 0.0
+        return Draft(to=address(message), body=text, typing=typing)
 
     async def _accepted(self, asked: Asked, draft: Draft) -> ReplyOutcome:
         for attempt in range(ACCEPT_TRIES):
