@@ -1,6 +1,6 @@
 # `make demo` and `make test` are all a newcomer needs; each does its own set-up and repeats none of it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint format types fidelity bench pins clean ready-to-run ready-to-test
+.PHONY: help setup demo run test lint format types fidelity bench chaos pins clean ready-to-run ready-to-test
 
 BIN := .venv/bin
 
@@ -40,6 +40,9 @@ fidelity: ready-to-test ## third-party npm clients, unchanged, on the simulator
 
 bench: ready-to-test ## the benchmarks, one after the other
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit; done
+
+chaos: ready-to-test ## ten minutes of harm under traffic, then the ledger judges; ARGS="--seed N --minutes M"
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 pins: ready-to-test ## config/requirements*.txt from pyproject.toml; ARGS=--upgrade renews all
 	$(BIN)/python config/install/pins.py $(ARGS)

@@ -163,8 +163,19 @@ async def _settle(household: Household, traffics: list[Traffic], tasks: list, ou
         outcome.verdicts[traffic.session_id] = verdict
         if verdict:
             outcome.wrong.append(f"{traffic.session_id}: {verdict}")
-    outcome.after = await asyncio.to_thread(census, household)
+    outcome.after = await _settled_census(household, outcome.before)
     outcome.wrong += outcome.after.grown_since(outcome.before)
+
+
+async def _settled_census(household: Household, before: Census | None) -> Census:
+    """Once all processes are back: one that was killed often comes back after a longer wait."""
+    ends = time.monotonic() + HEALED
+    while True:
+        now = await asyncio.to_thread(census, household)
+        back = before is None or (set(now.processes) == set(before.processes) and not now.frozen)
+        if back or time.monotonic() > ends:
+            return now
+        await asyncio.sleep(0.5)
 
 
 async def _nothing_missing(traffic: Traffic) -> str:

@@ -1,0 +1,187 @@
+"""Session care from outside: what a page, a login or a start may run into, and what becomes of it."""
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+
+import psutil
+import pytest
+
+from tests.service.house import API, until
+
+pytestmark = [pytest.mark.browser]
+PHONES = [f"4915100000{number:02}" for number in range(10)]
+FRIEND = "491769999999"
+# Short where production would only wait longer.
+QUICK = {"watchdog_interval": 1.0, "heartbeat_interval": 2.0, "page_call_deadline": 2.0}
+
+
+async def linked(house, number):
+    return await house.client.linked(str(number), "1", PHONES[number])
+
+
+async def fault(house, number, kind, **fields):
+    await house.client.phone(f"{PHONES[number]}/faults", {"kind": kind, **fields})
+
+
+async def works(house, session_id):
+    """Ready, and a message goes out."""
+    await house.client.status(session_id, "ready")
+    sent = await house.client.send(session_id, FRIEND, "still there")
+    await house.client.delivered(session_id, sent["messageId"])
+
+
+async def healed(house, session_id, reason):
+    """It was noticed as this, no human was asked, and it works again."""
+    event = await house.heard("disconnected", sessionId=session_id)
+    assert (event["reason"], event["permanent"]) == (reason, False)
+    await house.heard("reconnected", sessionId=session_id)
+    await works(house, session_id)
+
+
+def node(house, session_id):
+    return house.service.system.snapshot().find(f"sessions/{session_id}/session")
+
+
+def renderer(house, session_id):
+    (browser,) = house.pids(session_id)
+    children = psutil.Process(browser).children(recursive=True)
+    return next(child.pid for child in children if "--type=renderer" in child.cmdline())
+
+
+async def test_a_page_that_crashes_hangs_or_reloads_heals_by_itself(open_house):
+    house = await open_house(**QUICK)
+    await house.listen()
+    sessions = await asyncio.gather(*(linked(house, number) for number in range(5)))
+    crashed, killed, stopped, busy, reloaded = sessions
+    house.events.clear()
+    await fault(house, 0, "crash")
+    os.kill(renderer(house, killed), signal.SIGKILL)
+    (hanging,) = house.pids(stopped)
+    os.kill(hanging, signal.SIGSTOP)
+    await fault(house, 3, "hang", seconds=0)
+    await fault(house, 4, "reload")
+    await asyncio.gather(
+        healed(house, crashed, "renderer_crashed"),
+        healed(house, killed, "renderer_crashed"),
+        healed(house, reloaded, "page_reloaded"),
+        hung(house, stopped),
+        hung(house, busy),
+    )
+    assert not psutil.pid_exists(hanging)
+    assert [name for name in house.names() if name in ("qr", "auth_failure")] == []
+    restarts = [(await house.client.session(one))["restarts"] for one in sessions]
+    assert restarts == [1, 1, 1, 1, 0]
+
+
+async def hung(house, session_id):
+    """Noticed by whoever asked it first, the watchdog or the heartbeat."""
+    event = await house.heard("disconnected", sessionId=session_id)
+    assert event["reason"] in ("killed", "page_hangs")
+    await house.heard("reconnected", sessionId=session_id)
+    await works(house, session_id)
+
+
+async def test_a_conflict_needs_a_human_and_a_ban_only_its_end(open_house):
+    house = await open_house()
+    await house.listen()
+    disputed, banned = await asyncio.gather(linked(house, 0), linked(house, 1))
+    house.events.clear()
+    await fault(house, 0, "conflict")
+    await fault(house, 1, "ban", seconds=5)
+    await asyncio.gather(taken_back(house, disputed), held(house, banned))
+    assert house.names("qr", "auth_failure") == []
+
+
+async def taken_back(house, session_id):
+    session = await house.client.status(session_id, "error")
+    assert session["lastError"] == "CONFLICT"
+    assert (await house.heard("disconnected", sessionId=session_id))["permanent"] is True
+    await house.client.ok("POST", f"{API}/{session_id}/start")
+    await works(house, session_id)
+
+
+async def held(house, session_id):
+    async def hold():
+        found = node(house, session_id)
+        return found if found and found["state"] == "hold" else None
+
+    found = await until("the ban is held", hold)
+    assert found["backoff"]["next_at"]
+    assert 0 < found["backoff"]["remaining_s"] <= 5
+    await works(house, session_id)
+
+
+async def test_a_start_that_gets_nowhere_ends_at_its_deadline_and_the_next_one_succeeds(open_house):
+    house = await open_house(open_deadline=6.0, sync_deadline=4.0)
+    slow, half = await asyncio.gather(linked(house, 0), linked(house, 1))
+    await fault(house, 0, "slow_boot", seconds=60)
+    await fault(house, 1, "missing_module", module="WAWebStreamModel")
+    for session_id in (slow, half):
+        await house.client.ok("POST", f"{API}/{session_id}/restart")
+    await asyncio.gather(started_anew(house, slow), started_anew(house, half))
+
+
+async def started_anew(house, session_id):
+    async def ended():
+        found = node(house, session_id)
+        return found and found["last_exit"] and "_timeout" in str(found["last_exit"])
+
+    await until(f"{session_id} ends at its deadline", ended)
+    await works(house, session_id)
+
+
+async def test_a_stop_or_a_kill_right_after_the_scan_keeps_the_login(open_house):
+    house = await open_house()
+    await house.listen()
+    await asyncio.gather(stopped_after_scan(house, 0), killed_when_ready(house, 1))
+
+
+async def scanned(house, number):
+    client = house.client
+    session_id = await client.create(str(number), "1")
+    await client.status(session_id, "qr")
+    code = (await client.ok("GET", f"{API}/{session_id}/qr"))["code"]
+    await client.phone(f"{PHONES[number]}/scan", {"code": code})
+    return session_id
+
+
+async def stopped_after_scan(house, number):
+    session_id = await scanned(house, number)
+    await house.heard("authenticated", sessionId=session_id)
+    await house.client.ok("POST", f"{API}/{session_id}/stop")
+    await house.client.ok("POST", f"{API}/{session_id}/start")
+    await works(house, session_id)
+    assert codes(house, session_id) == 1
+
+
+async def killed_when_ready(house, number):
+    session_id = await scanned(house, number)
+    await house.heard("ready", sessionId=session_id)
+    for process in psutil.Process(house.pids(session_id)[0]).children(recursive=True):
+        with suppress(psutil.Error):
+            process.kill()
+    os.kill(house.pids(session_id)[0], signal.SIGKILL)
+    await house.heard("reconnected", sessionId=session_id)
+    await works(house, session_id)
+    assert codes(house, session_id) == 1
+
+
+def codes(house, session_id):
+    """How many first codes were shown."""
+    return sum(name == "qr" and payload["sessionId"] == session_id for name, payload in house.events)
+
+
+@pytest.mark.parametrize(("setting", "status"), [(True, "qr"), (False, "error")])
+async def test_a_login_refused_at_the_start_gets_a_fresh_profile_if_that_is_wanted(
+    open_house, setting, status
+):
+    house = await open_house(restart_on_auth_fail=setting)
+    session_id = await linked(house, 0)
+    await house.client.ok("POST", f"{API}/{session_id}/stop")
+    await house.client.phone(f"{PHONES[0]}/unlink")
+    await house.client.ok("POST", f"{API}/{session_id}/start")
+    await house.client.status(session_id, status)
+    if setting:
+        await house.client.link(session_id, PHONES[0])
