@@ -29,6 +29,7 @@ class Checks:
 
     database: Callable[[], object]
     redis: Callable[[], object]
+    mirror: Callable[[], dict[str, JSON]] = lambda: {"connected": False}  # at once, from memory
 
 
 class OperationsDesk:
@@ -49,6 +50,7 @@ class OperationsDesk:
         self._memory = memory
         self._database = Probe("database", checks.database)
         self._redis = Probe("redis", checks.redis)
+        self._mirror = checks.mirror
         self._tree = Probe("tree", self._stands)
 
     def snapshot(
@@ -101,7 +103,7 @@ class OperationsDesk:
             "redis": redis.fields(now),
             "database": database.fields(now),
             "supervision": {"ok": stands.ok, "age": round(now - stands.at, 1)},
-            "supabase": {"connected": False},
+            "supabase": self._mirror(),
         }
         return Health(ok, fields)
 

@@ -37,6 +37,7 @@ from wahook.media.store import MediaStore
 from wahook.messages import MessageCommands, MessagesParts
 from wahook.metrics import Meters
 from wahook.metrics.wiring import MeteredJournal, Metrics
+from wahook.mirror import OptionalMirror
 from wahook.notify.setup import Notifications, NotifyParts
 from wahook.notify.webhooks.addresses import rule_of
 from wahook.notify.webhooks.setup import Webhooks
@@ -84,9 +85,14 @@ class Service:
         if swept:
             log.warning("service.leftovers_killed", processes=len(swept))
         self._webhooks = Webhooks(settings, calendar, lambda: self.system)
+        self._mirror = OptionalMirror(settings, lambda: self.system)
         self._journal: OpenedJournal = open_journal(
-            settings.database, calendar=calendar, consequences=self._webhooks.consequences
+            settings.database,
+            calendar=calendar,
+            consequences=self._webhooks.consequences,
+            mirror=self._mirror.policy,
         )
+        self._mirror.open(self._journal)
         self.webhooks = self._webhooks.open(self._journal)
         self._embedded, self._redis = self._make_redis()
         self._media = MediaFetcher(  # also where what arrives is kept
@@ -113,7 +119,9 @@ class Service:
                 drafts=Drafts(self._journal.reader, fetch=self._media.fetch),
             )
         )
-        checks = Checks(database=self._journal.reader.ping, redis=self._redis.ping)
+        checks = Checks(
+            database=self._journal.reader.ping, redis=self._redis.ping, mirror=self._mirror.health
+        )
         self.operations = OperationsDesk(self.system, self.sessions, self.board, checks, self.headroom.fields)
         self.edge = self._make_edge()
         self.announcer.subscribe(self.edge.publish)
@@ -136,6 +144,7 @@ class Service:
                 probe_every=min(PROBE_EVERY, self.settings.watchdog_interval),
                 helpers=(
                     self._webhooks.child(),
+                    *self._mirror.children(lambda account: self.sessions.remember(account)),  # noqa: PLW0108
                     *(() if self._keeper is None else (tree.archiver(self._keeper),)),
                     *self._housekeeping().helpers(),
                     *self._notifications.children(),
@@ -241,6 +250,7 @@ class Service:
     def start(self) -> EdgeAddress:
         """Everything up, sessions that should be up on their way, and the edge answering; its address."""
         self._loop.start()
+        self._mirror.start()
         try:
             self._notifications.start()
             self.system.start(START_DEADLINE)
@@ -287,6 +297,7 @@ class Service:
         self._notifications.stop()
         self._redis.close()
         self._loop.stop(5.0)
+        self._mirror.stop()
         left = sweep(self._browsers.owner)
         self._journal.close()
         if self._lock is not None:

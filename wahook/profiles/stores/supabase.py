@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from wahook.profiles.errors import ArchiveMissing, StoreFailed
 from wahook.profiles.stores.base import Stored
+from wahook.supabase.project import Project
 
 if TYPE_CHECKING:
     from storage3 import SyncStorageClient
@@ -45,9 +46,10 @@ class SupabaseStore:
         self._refusal = StorageApiError
         self._failures = (StorageApiError, httpx.HTTPError, OSError)
         self._name = location.bucket
+        project = Project(location.url, location.key)
         self._client: SyncStorageClient = SyncStorageClient(
-            f"{location.url.rstrip('/')}/storage/v1/",
-            {"apikey": location.key, "authorization": f"Bearer {location.key}"},
+            project.storage,
+            project.headers,
             http_client=httpx.Client(timeout=deadline, follow_redirects=False),
         )
 
