@@ -17,9 +17,9 @@ class Project:
         """ValueError, fit for a human, unless the URL is one."""
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("SUPABASE_URL must be like https://project.supabase.co")
+            raise ValueError("a Supabase project's URL is like https://project.supabase.co")
         if not self.key.isascii() or not self.key.isprintable():
-            raise ValueError("SUPABASE_SERVICE_KEY has characters that no key has")
+            raise ValueError("a Supabase key has no such characters")
 
     @property
     def rest(self) -> str:
