@@ -3,6 +3,8 @@
 import hmac
 import shutil
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from actors.durable import Delivery, TaskState
 from actors.model import Webhook
 from wahook.notify.webhooks import signing
 
+DOCS = Path(__file__).parents[2] / "docs" / "webhooks.md"
 BODY = b'{"event":"message","session":"default","engine":"WEBJS"}'
 PUBLISHED = (
     "208f8a55dde9e05519e898b10b89bf0d0b3b0fdf11fdbf09b6b90476301b98d8"
@@ -59,6 +62,24 @@ async def test_while_a_secret_is_changed_receivers_with_either_one_accept(house,
     assert not accepts("another-one", call)
     assert call.headers["X-Webhook-Hmac"] == openssl("the-new-one", call.raw)
     assert call.headers["X-Webhook-Hmac-Previous"] == openssl("the-old-one", call.raw)
+
+
+async def test_the_check_that_the_documentation_shows_accepts_what_is_genuine_and_nothing_else(
+    house, receiver
+):
+    code = DOCS.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    shown: dict[str, Any] = {}
+    exec(code, shown)  # noqa: S102 - it is our own
+    genuine = shown["genuine"]
+    await house.account(Webhook(receiver.url, secrets=("the-new-one", "the-old-one")))
+    await house.arrive()
+    (call,) = await receiver.got(1)
+    assert genuine("the-new-one", call.headers, call.raw)
+    assert genuine("the-old-one", call.headers, call.raw)
+    assert not genuine("another-one", call.headers, call.raw)
+    assert not genuine("the-new-one", call.headers, call.raw + b" ")
+    later = call.headers | {"X-Webhook-Timestamp": str(int(call.headers["X-Webhook-Timestamp"]) + 1)}
+    assert not genuine("the-new-one", later, call.raw)
 
 
 async def test_a_repeat_is_signed_anew_with_its_own_time_and_the_secret_of_then(house, receiver):

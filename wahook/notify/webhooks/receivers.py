@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
 
 from actors.model import Account, Webhook
@@ -18,16 +19,15 @@ class Receivers:
         self._everywhere = tuple(everywhere)
         self._load = load
         self._by_session: dict[str, tuple[Webhook, ...]] | None = None
+        self._loading = threading.Lock()
 
     def note(self, account: Account) -> None:
         """A session's settings, as they are from now on."""
-        if self._by_session is not None:
-            self._by_session[account.session_id] = self._joined(account)
+        self._known()[account.session_id] = self._joined(account)  # known first: it is not committed yet
 
     def forget(self, session_id: str) -> None:
         """A session is gone."""
-        if self._by_session is not None:
-            self._by_session.pop(session_id, None)
+        self._known().pop(session_id, None)
 
     def doubt(self) -> None:
         """What was noted last may not be on disk: read it all again."""
@@ -47,14 +47,15 @@ class Receivers:
 
     def any(self) -> bool:
         """Whether anybody listens anywhere."""
-        return any(self._known().values())
+        return any(tuple(self._known().values()))
 
     def _known(self) -> dict[str, tuple[Webhook, ...]]:
-        known = self._by_session
-        if known is None:
-            known = {one.session_id: self._joined(one) for one in self._load()}
-            self._by_session = known
-        return known
+        if (known := self._by_session) is not None:
+            return known
+        with self._loading:  # two that load at once: the slower one would undo what was noted meanwhile
+            if self._by_session is None:
+                self._by_session = {one.session_id: self._joined(one) for one in self._load()}
+            return self._by_session
 
     def _joined(self, account: Account) -> tuple[Webhook, ...]:
         """A session's own come first, and win over a global one with the same URL."""
