@@ -44,7 +44,7 @@ class ChromeDriver(ServerProcess):
             owner=owner,
             command=lambda: (str(path), "--port=0", "--log-level=SEVERE"),
             ready=self._listening,
-            question=lambda: knock(self._port or 0, b"GET /status HTTP/1.0\r\nHost: localhost\r\n\r\n"),
+            question=lambda: knock(self._port or 0, b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n"),
         )
         self._port: int | None = None
         # Selenium blocks: threads of its own, so that a hung call delays nobody but other Selenium calls.
