@@ -273,6 +273,13 @@ async def test_a_person_who_wrote_keeps_ai_out_of_the_chat(office, model):
     assert len(model.asked) == 1
 
 
+async def test_what_the_page_reports_of_a_person_s_own_writing_counts_as_well(office, model):
+    office.journaled("from the phone", sender="34600000000", chat_id=f"{THEM}@c.us", from_me=True)
+    office.arrives("hi")
+    await office.settled()
+    assert (office.sent(), model.asked) == ([], [])
+
+
 async def test_a_person_who_is_quicker_than_the_model_wins(office, model):
     model.hold = asyncio.Event()
     office.arrives("hi")

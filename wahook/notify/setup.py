@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -95,8 +95,7 @@ class Notifications:
         while self._ends:
             self._ends.pop()()
         if self._loop.running:
-            for closing in self._closing():
-                closing.exception(STOP_DEADLINE)
+            wait(self._closing(), STOP_DEADLINE)
         self._loop.stop(STOP_DEADLINE)
 
     def _closing(self) -> list[Future[None]]:
