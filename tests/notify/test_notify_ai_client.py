@@ -89,7 +89,7 @@ async def test_what_may_pass_is_tried_again(open_client, first, tries):
         (lambda: refusal(403), "unauthorized", 1),
         (lambda: refusal(400), "bad_request", 1),
         (lambda: refusal(404), "bad_request", 1),
-        (lambda: refusal(307, Location="/v1/elsewhere"), "bad_request", 1),
+        (lambda: refusal(307, Location="/v1/chat/completions"), "bad_request", 1),
         (lambda: refusal(429), "rate_limited", 3),
         (lambda: refusal(502), "server_error", 3),
         (lambda: raw(b"data: [1, 2]\n\n"), "garbage", 3),

@@ -57,7 +57,7 @@ class Story:
         (True, [(0, LOST), (6, BACK)], []),  # healed before anybody could worry
         (True, [(0, LOST), (6, TICK), (119, TICK), (119.5, BACK)], []),
         (True, [(0, LOST), (120, TICK)], [Kind.DISCONNECTED]),
-        (True, [(0, LOST), (120, TICK), (125, TICK), (500, TICK)], [Kind.DISCONNECTED]),
+        (True, [(0, LOST), (120, TICK), (125, TICK), (5000, TICK)], [Kind.DISCONNECTED]),
         (True, [(0, LOST), (120, TICK), (130, BACK)], [Kind.DISCONNECTED, Kind.RECONNECTED]),
         (True, [(0, LOST), (120, TICK), (130, READY)], [Kind.DISCONNECTED, Kind.RECONNECTED]),
         (True, [(0, LOST), (200, BACK)], [Kind.RECONNECTED]),  # no tick came between
