@@ -115,20 +115,27 @@ async def held(house, session_id):
 
 async def test_a_start_that_gets_nowhere_ends_at_its_deadline_and_the_next_one_succeeds(open_house):
     house = await open_house(open_deadline=6.0, sync_deadline=4.0)
-    slow, half = await asyncio.gather(linked(house, 0), linked(house, 1))
+    slow, half, endless = await asyncio.gather(*(linked(house, number) for number in range(3)))
     await fault(house, 0, "slow_boot", seconds=60)
     await fault(house, 1, "missing_module", module="WAWebStreamModel")
-    for session_id in (slow, half):
+    await fault(house, 2, "offline")  # it has a login and gets no further
+    for session_id in (slow, half, endless):
         await house.client.ok("POST", f"{API}/{session_id}/restart")
-    await asyncio.gather(started_anew(house, slow), started_anew(house, half))
+    await asyncio.gather(
+        started_anew(house, slow, "open_timeout"),
+        started_anew(house, half, "open_timeout"),
+        started_anew(house, endless, "sync_timeout", online=2),
+    )
 
 
-async def started_anew(house, session_id):
+async def started_anew(house, session_id, reason, online=None):
     async def ended():
         found = node(house, session_id)
-        return found and found["last_exit"] and "_timeout" in str(found["last_exit"])
+        return found and found["last_exit"] and reason in str(found["last_exit"])
 
-    await until(f"{session_id} ends at its deadline", ended)
+    await until(f"{session_id} ends with {reason}", ended)
+    if online is not None:
+        await fault(house, online, "online")
     await works(house, session_id)
 
 
