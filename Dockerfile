@@ -36,7 +36,7 @@ ENV HOST=0.0.0.0 \
     PATH=/opt/wahook/.venv/bin:/usr/local/bin:/usr/bin:/bin
 # A number, so that an orchestrator can see that it is not root.
 USER 10001
-VOLUME /data
+# No VOLUME: Railway refuses images that have one, and an anonymous volume is a bad place for logins. Mount /data.
 EXPOSE 4000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "config/healthcheck.py"]

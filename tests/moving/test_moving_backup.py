@@ -16,6 +16,7 @@ from tests.moving.conftest import SESSION, settings_in
 from tests.profiles.conftest import made_profile
 from wahook import cli, data_lock
 from wahook.journal import open_journal
+from wahook.media.store import MediaStore
 from wahook.moving.backup import BackupError, back_up
 from wahook.moving.restore import restore
 from wahook.profiles import snapshot
@@ -173,6 +174,18 @@ def test_with_postgresql_the_command_says_what_is_missing(house, tmp_path, serve
     assert "1 logins" in shown.output
     assert "pg_dump" in shown.output
     assert "wahook.db" not in names(tmp_path / "b")
+
+
+def test_the_files_that_messages_name_are_in_it(house, tmp_path):
+    with MediaStore(house.media_path, 1000).writing() as writing:
+        writing.write(b"%PDF-1.4 content")
+        stored = writing.finish("application/pdf", "a.pdf")
+    back_up(house, tmp_path / "b")
+    new = settings_in(tmp_path / "new")
+    restore(new, tmp_path / "b")
+    there = MediaStore(new.media_path, 1000)
+    assert there.find(stored.media_id) == stored
+    assert there.path(stored.media_id).read_bytes() == b"%PDF-1.4 content"
 
 
 def test_several_sessions_are_all_taken(house, tmp_path):

@@ -4,6 +4,7 @@
     wahook.db                         the journal, by SQLite's own online copy
     api-key
     whatsapp-sessions/session-{id}/   of each profile what a login needs, whole databases
+    media/                            the files that messages name
 
 Redis is left out: what it holds are pointers, which the journal gives back.
 """
@@ -38,6 +39,7 @@ FORMAT = 1
 SESSIONS = "whatsapp-sessions"
 DATABASE = "wahook.db"
 KEY = "api-key"
+MEDIA = "media"
 MANIFEST = "manifest.json"
 ATTEMPTS = 5  # at a profile that a browser changes
 
@@ -84,7 +86,7 @@ def back_up(settings: Settings, target: Path, now: Callable[[], datetime] = utc_
                 "database": database,
             }
             (folder / MANIFEST).write_text(json.dumps(about, indent=1), encoding="utf-8")
-            _pack(folder, draft)
+            _pack(folder, settings.media_path, draft)
         draft.rename(target)
     except OSError as error:
         raise BackupError(f"cannot write {target}: {error.strerror}") from error
@@ -147,7 +149,7 @@ def _take_database(settings: Settings, copy: Path) -> bool:
     return True
 
 
-def _pack(folder: Path, draft: Path) -> None:
+def _pack(folder: Path, media: Path, draft: Path) -> None:
     with draft.open("xb") as file:
         draft.chmod(0o600)
         with (
@@ -158,5 +160,8 @@ def _pack(folder: Path, draft: Path) -> None:
             for path in sorted(folder.rglob("*")):
                 if path.is_file() and path != folder / MANIFEST:
                     archive.add(tar, path, str(path.relative_to(folder)))
+            for path in sorted(media.glob(f"{MEDIA}_*")):  # whole as soon as they have their name
+                with contextlib.suppress(FileNotFoundError):  # its time was over meanwhile
+                    archive.add(tar, path, f"{MEDIA}/{path.name}")
         file.flush()
         os.fsync(file.fileno())

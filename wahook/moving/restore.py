@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from wahook import data_lock
 from wahook.journal import migrate
 from wahook.journal.schema import NEEDS_WORK
-from wahook.moving.backup import DATABASE, FORMAT, KEY, MANIFEST, SESSIONS, BackupError
+from wahook.moving.backup import DATABASE, FORMAT, KEY, MANIFEST, MEDIA, SESSIONS, BackupError
 from wahook.profiles import Profiles, archive, snapshot
 from wahook.profiles.errors import ArchiveDamaged
 from wahook.profiles.manifest import DatabaseDamaged
@@ -119,6 +119,10 @@ def _put_in_place(settings: Settings, profiles: Profiles, folder: Path, sessions
     """Profiles first: without a journal nobody uses them, and a second try says what is in its way."""
     for each in sessions:
         profiles.adopt(each, lambda fresh, name=each: _fill(_profile(folder, name), fresh))  # type: ignore[misc]
+    for path in sorted((folder / MEDIA).glob("*")):
+        settings.media_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not (settings.media_path / path.name).exists():
+            _copy(path, settings.media_path / path.name)
     if (folder / KEY).exists() and not (settings.data / KEY).exists():
         _copy(folder / KEY, settings.data / KEY)
     if (folder / DATABASE).exists():
