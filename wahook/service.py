@@ -46,6 +46,8 @@ from wahook.operations import Checks, OperationsDesk
 from wahook.outbox.connection import connect
 from wahook.outbox.limits import SendLimits
 from wahook.outbox.server import EmbeddedRedis
+from wahook.page_cache import PageCache
+from wahook.pages import Keeping, PageDesk
 from wahook.processes import sweep
 from wahook.profiles import Profiles, VoidProfiles
 from wahook.profiles.setup import keeper_of
@@ -100,6 +102,7 @@ class Service:
             rule_of(settings.media_allowed_networks),
             settings.media_fetch_deadline,
         )
+        self.page_cache = PageCache(self._redis)
         self.announcer = Announcer()
         self.board = Board()
         self.headroom = Headroom()
@@ -232,6 +235,16 @@ class Service:
             metrics=metrics.text,
             observe=metrics.request,
             webhooks=self.webhooks,
+            pages=PageDesk(
+                self.sessions,
+                self.page_cache,
+                self._journal.reader,
+                Keeping(
+                    self.settings.contacts_kept_for,
+                    self.settings.numbers_kept_for,
+                    self.settings.absent_numbers_kept_for,
+                ),
+            ),
             media=MediaDesk(
                 self._media, Links(self.settings.media_path / "links"), self._journal.reader, self.sessions
             ),

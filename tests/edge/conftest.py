@@ -10,6 +10,7 @@ import pytest
 from wahook.edge.app import Parts
 from wahook.edge.server import EdgeServer
 
+from .pages import Media, Pages
 from .service import Messages, Operations, Sessions
 from .webhooks import Webhooks
 
@@ -27,6 +28,8 @@ class Running:
     messages: Messages
     operations: Operations
     webhooks: Webhooks
+    media: Media
+    pages: Pages
     headers: dict[str, str] = field(default_factory=lambda: {"X-Api-Key": KEY})
 
 
@@ -37,17 +40,20 @@ def origins() -> tuple[str, ...]:
 
 
 @pytest.fixture
-def running(origins: tuple[str, ...]) -> Iterator[Running]:
+def running(origins: tuple[str, ...], tmp_path: Path) -> Iterator[Running]:
     """Started, and stopped afterwards."""
     sessions, operations = Sessions(), Operations()
     messages = Messages(sessions)
     webhooks = Webhooks(sessions)
     client = SOCKET_IO if SOCKET_IO.exists() else None
-    parts = Parts(sessions, messages, operations, KEY, origins, client, webhooks=webhooks)
+    media, pages = Media(tmp_path / "media"), Pages(sessions)
+    parts = Parts(
+        sessions, messages, operations, KEY, origins, client, webhooks=webhooks, media=media, pages=pages
+    )
     edge = EdgeServer(parts, port=0)
     with operations.system:
         address = edge.start()
-        yield Running(edge, f"http://{address}", sessions, messages, operations, webhooks)
+        yield Running(edge, f"http://{address}", sessions, messages, operations, webhooks, media, pages)
         edge.stop(5.0)
 
 

@@ -22,7 +22,7 @@ from actors.model import (
     SessionView,
 )
 from supervision import Actor, BackOff, ChildSpec, NotFound, SupervisorSpec, System
-from wahook.edge.ports import Draft, Health, MessagePage, Received, SessionResource
+from wahook.edge.ports import Draft, Health, MessagePage, Received, Refused, SessionResource
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -137,9 +137,12 @@ class Messages:
         self.received: list[Received] = []
         self.settled: dict[str, asyncio.Event] = {}
         self.hang = False
+        self.batches: dict[str, list[str]] = {}
+        self.drafts: list[Draft] = []
 
     async def accept(self, session_id: str, draft: Draft, *, key: str | None, allow_duplicate: bool):
         await self._sessions.get(session_id)
+        self.drafts.append(draft)
         if self.hang:
             raise DeadlinePassed("the journal did not answer")
         same = [
@@ -163,6 +166,9 @@ class Messages:
             draft.to,
             draft.body,
             f"3EB0{number:018X}",
+            type=draft.type,
+            content=draft.content,
+            typing=draft.typing,
             priority=draft.priority,
             status=MessageStatus.SCHEDULED if draft.send_at else MessageStatus.QUEUED,
             idempotency_key=key,
@@ -171,6 +177,23 @@ class Messages:
         )
         self.rows[row.message_id] = row
         return Accepted(row)
+
+    async def accept_many(self, session_id: str, drafts, *, key: str | None):
+        outcomes = []
+        for index, (draft, may_repeat) in enumerate(drafts):
+            one = key and f"{key}:{index}"
+            answer = await self.accept(session_id, draft, key=one, allow_duplicate=may_repeat)
+            if isinstance(answer, Duplicate):
+                outcomes.append(Refused("duplicate", "the same went there", answer.earlier.message_id))
+            else:
+                self.batches.setdefault("batch_" + "0" * 32, []).append(answer.message.message_id)
+                outcomes.append(answer.message)
+        return "batch_" + "0" * 32, outcomes
+
+    async def batch(self, session_id: str, batch_id: str):
+        if batch_id not in self.batches:
+            raise RuleBroken("unknown_batch", "there is no such bulk send")
+        return [self.rows[message_id] for message_id in self.batches[batch_id]]
 
     def settle(self, message_id: str, status: MessageStatus) -> None:
         self.rows[message_id] = replace(self.rows[message_id], status=status)

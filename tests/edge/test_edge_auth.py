@@ -1,6 +1,7 @@
 """Who may do what: the key on every route, the few that are open, other origins, the headers of answers."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from wahook.edge.app import SOCKET_IO, Parts, create_app
 from wahook.edge.keys import ApiKey, KeyCheck, KeyFileError, find_or_make, read_existing
 
 from .conftest import KEY
+from .pages import Media, Pages
 from .service import Messages, Operations, Sessions
 from .webhooks import Webhooks
 
@@ -30,7 +32,15 @@ WRONG = [
 async def routes() -> list[tuple[str, str]]:
     """Every method and address that the router knows, so that none can be forgotten here."""
     sessions = Sessions()
-    parts = Parts(sessions, Messages(sessions), Operations(), KEY, webhooks=Webhooks(sessions))
+    parts = Parts(
+        sessions,
+        Messages(sessions),
+        Operations(),
+        KEY,
+        webhooks=Webhooks(sessions),
+        media=Media(Path()),
+        pages=Pages(sessions),
+    )
     app, _ = create_app(parts)
     return [
         (route.method, route.resource.canonical)
@@ -45,6 +55,10 @@ def filled(path: str) -> str:
         "messageId": f"msg_{'0' * 32}",
         "deliveryId": f"evt_{'0' * 32}",
         "number": "491700000003",
+        "batchId": f"batch_{'0' * 32}",
+        "mediaId": f"media_{'0' * 64}",
+        "chatId": "491700000003",
+        "groupId": "120363000000000000@g.us",
     }
     return re.sub(r"{(\w+)}", lambda found: values[found.group(1)], path)
 

@@ -10,13 +10,15 @@ from aiohttp import web
 
 from wahook.edge.act_routes import ActRoutes
 from wahook.edge.assets import static_routes
+from wahook.edge.chat_routes import ChatRoutes, ContactRoutes
+from wahook.edge.group_routes import GroupRoutes
 from wahook.edge.guard import Guard, Observe
 from wahook.edge.hub import Hub
 from wahook.edge.keys import KeyCheck
 from wahook.edge.media_routes import MediaRoutes
 from wahook.edge.message_routes import MessageRoutes
 from wahook.edge.openapi import describe
-from wahook.edge.ports import Media, Messages, Operations, Sessions, Webhooks
+from wahook.edge.ports import Media, Messages, Operations, Pages, Sessions, Webhooks
 from wahook.edge.routing import Endpoint, endpoints
 from wahook.edge.service_routes import ServiceRoutes
 from wahook.edge.session_routes import SessionRoutes
@@ -42,6 +44,7 @@ class Parts:
     observe: Observe = lambda *_: None
     webhooks: Webhooks | None = None  # None: there are no routes for them
     media: Media | None = None  # likewise
+    pages: Pages | None = None  # likewise
 
 
 def create_app(parts: Parts) -> tuple[web.Application, Hub]:
@@ -53,6 +56,7 @@ def create_app(parts: Parts) -> tuple[web.Application, Hub]:
             MessageRoutes(parts.messages),
             ActRoutes(parts.messages),
             *(() if parts.media is None else (MediaRoutes(parts.media),)),
+            *(() if parts.pages is None else _page_routes(parts.pages)),
             *(() if parts.webhooks is None else (WebhookRoutes(parts.webhooks),)),
             TreeRoutes(parts.operations),
             service,
@@ -68,6 +72,10 @@ def create_app(parts: Parts) -> tuple[web.Application, Hub]:
     for path, asset in assets.items():
         app.router.add_get(path, asset.answer)
     return app, Hub(app, parts.sessions, check, guard.allows_origin)
+
+
+def _page_routes(pages: Pages) -> tuple[object, ...]:
+    return ChatRoutes(pages), ContactRoutes(pages), GroupRoutes(pages)
 
 
 def _open_paths(found: Sequence[Endpoint]) -> set[str]:

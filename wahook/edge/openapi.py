@@ -24,6 +24,7 @@ _PROBLEMS = {
     415: "The body must be application/json.",
     422: "The request does not fit; `errors` says where.",
     500: "A fault of the service; it is in its log.",
+    502: "WhatsApp's page could not do it.",
     503: "A part of the service is being restarted, or too much is waiting.",
     504: "No answer in time.",
 }

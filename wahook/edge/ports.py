@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from actors.durable import Delivery, TaskState
-from actors.messages import Accepted, AlreadyAccepted, Duplicate
+from actors.messages import Accepted, AlreadyAccepted, Duplicate, PageCall
 from actors.model import (
     JSON,
     Account,
@@ -169,8 +169,6 @@ class Sessions(Protocol):
 
     async def screenshot(self, session_id: str) -> bytes: ...
 
-    async def number_status(self, session_id: str, number: str) -> NumberStatus: ...
-
 
 class Messages(Protocol):
     async def accept(
@@ -261,6 +259,16 @@ class Media(Protocol):
     async def of_message(self, session_id: str, named: str) -> MediaFile:
         """The file of a message of either direction; asks the page for what is not on the volume."""
         ...
+
+
+class Pages(Protocol):
+    """What the sessions' pages know. SessionNotReady; SendRefused for what they will never do."""
+
+    async def ask(self, session_id: str, call: PageCall, arguments: dict[str, JSON]) -> JSON:
+        """See docs/messages.md for the answers."""
+        ...
+
+    async def number_status(self, session_id: str, number: str) -> NumberStatus: ...
 
 
 class Operations(Protocol):

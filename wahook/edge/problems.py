@@ -25,6 +25,7 @@ from actors.errors import (
 from actors.model import JSON
 from supervision import ActorDown, AdminError, AskTimeout, MailboxFull, RemoteError, SystemDown
 from supervision import DomainError as AnyDomainError
+from wahook.whatsapp.calls import PageCallFailed
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_SOON = {"Retry-After": "5"}
@@ -120,6 +121,8 @@ def _of_fault(error: Exception) -> Problem | None:
             return Problem(
                 503, "memory", "There is no memory for one more session now.", {"Retry-After": "60"}
             )
+        case PageCallFailed():
+            return Problem(502, "page_failed", f"WhatsApp's page could not do it: {error}")
         case MailboxFull():
             return Problem(503, "overloaded", "Too much is waiting already. Try again soon.", RETRY_SOON)
         case ActorDown() | SystemDown() | RemoteError() | Fault() | ConnectionError():

@@ -16,8 +16,6 @@ from wahook.edge.problems import Problem
 from wahook.edge.represent import json_answer, session_body, utc
 from wahook.edge.routing import Answer, route
 from wahook.edge.schemas import (
-    Number,
-    NumberBody,
     OperatorHeaders,
     PairingBody,
     PairingRequest,
@@ -141,23 +139,6 @@ class SessionRoutes:
     async def get_screenshot(self, id: SessionPath) -> web.StreamResponse:  # noqa: A002
         """Get a screenshot of the page."""
         return web.Response(body=await self._sessions.screenshot(id), content_type="image/png")
-
-    @route(
-        "GET", f"{ONE}/contacts/{{number}}", "contacts",
-        {200: Answer("What WhatsApp knows of it.", NumberBody)}, (404, 409, 503),
-    )  # fmt: skip
-    async def check_number(self, id: SessionPath, number: Number) -> web.StreamResponse:  # noqa: A002
-        """Ask WhatsApp whether a number has an account."""
-        found = await self._sessions.number_status(id, number)
-        return json_answer(
-            NumberBody(
-                exists=found.exists,
-                id=found.id,
-                name=found.name,
-                is_blocked=found.is_blocked,
-                is_business=found.is_business,
-            )
-        )
 
 
 def _answer(found: SessionResource) -> web.Response:

@@ -98,6 +98,8 @@ class Account:
     about: str = "Hey there! I am using WhatsApp."
     picture: str | None = None
     business: bool = False
+    labels: list[dict[str, Any]] = field(default_factory=list)  # of a business: {id, name, colorIndex}
+    blocked: set[str] = field(default_factory=set)  # numbers whose messages do not arrive
     devices: dict[int, Device] = field(default_factory=dict)
     chats: dict[str, Chat] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)  # number -> push name, as seen in messages

@@ -174,11 +174,16 @@ class Control:
         return web.json_response({"pages": len(account.pages())})
 
     async def profile(self, request: web.Request) -> web.Response:
-        """POST …/profile {name?, about?, business?}: who this phone says it is; makes the account."""
+        """POST …/profile {name?, about?, business?, labels?}: who this phone is; makes the account."""
         account, body = self._network.account(_number(request)), await _body(request)
         account.profile_name = text_field(body, "name", required=False) or account.profile_name
         account.about = text_field(body, "about", required=False) or account.about
         account.business = bool(body.get("business", account.business))
+        if (labels := body.get("labels")) is not None:
+            account.labels = [
+                {"id": str(place), "name": str(name), "colorIndex": 0}
+                for place, name in enumerate(labels, 1)
+            ]
         return web.json_response(_phone_state(account))
 
     async def fault(self, request: web.Request) -> web.Response:

@@ -1,5 +1,7 @@
 """Operations on groups: look up, create, change, invite."""
 
+import secrets
+
 from wahook.simulator.calls import Call, Operations
 from wahook.simulator.errors import ConflictError
 from wahook.simulator.groups import Group
@@ -57,4 +59,9 @@ class Memberships:
                 page.push("group", group=group.as_json(), action=action, participants=numbers, author=author)
 
     def _invite(self, call: Call) -> Answer:
-        return {"code": self._network.groups.get(call.text("group")).invite}
+        group = self._network.groups.get(call.text("group"))
+        if not group.members.get(call.account.number):
+            raise ConflictError("only an admin may invite")
+        if call.request.get("reset"):
+            group.invite = secrets.token_urlsafe(16)
+        return {"code": group.invite}

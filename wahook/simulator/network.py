@@ -187,6 +187,8 @@ class Network:
 
     def _deliver(self, sender: str, chat: str, content: Record) -> None:
         for recipient in self._recipients(sender, chat):
+            if recipient in self.accounts and sender in self.accounts[recipient].blocked:
+                continue
             if recipient in self.accounts:
                 self.hand_over(self.accounts[recipient], self._incoming(sender, recipient, chat, content))
             if not self.is_linked(recipient):
@@ -225,6 +227,8 @@ class Network:
             "syncDelay": self.options.sync_delay,
             "sync": {
                 "contacts": [*contacts, me],
+                "labels": account.labels,
+                "blocked": sorted(account.blocked),
                 "groups": [group.as_json() for group in self.groups.of(account.number)],
                 "chats": [self._chat_state(account, device, chat_id) for chat_id in account.chats],
             },

@@ -2,7 +2,7 @@
 
 import base64
 
-from wahook.simulator.calls import Call, Operations, nothing
+from wahook.simulator.calls import Call, Operations
 from wahook.simulator.network import Network
 from wahook.simulator.numbers import is_on_whatsapp, lid, number_of_lid
 from wahook.simulator.wire import Answer
@@ -24,7 +24,7 @@ class People:
             "set_pushname": self._set_pushname,
             "set_about": self._set_about,
             "set_picture": self._set_picture,
-            "block": nothing,
+            "block": self._block,
         }
 
     def _query_exists(self, call: Call) -> Answer:
@@ -45,6 +45,11 @@ class People:
     def _about(self, call: Call) -> Answer:
         known = self._network.accounts.get(call.text("number"))
         return {"text": known.about if known else ""}
+
+    def _block(self, call: Call) -> Answer:
+        change = call.account.blocked.add if call.request["blocked"] else call.account.blocked.discard
+        change(call.text("number"))
+        return {}
 
     def _set_pushname(self, call: Call) -> Answer:
         call.account.profile_name = call.text("name")

@@ -139,12 +139,16 @@ WASim.define('WAWebUpdateUnreadChatAction', (exports) => {
 
 WASim.define('SimChatSync', (exports) => {
   // Lays the server's state over the page's: contacts, groups, chats and their latest messages.
-  exports.load = ({ contacts, groups, chats }) => {
+  exports.load = ({ contacts, groups, chats, labels = [], blocked = [] }) => {
     const createWid = WASim.use('WAWebWidFactory').createWid;
     const store = WASim.use('WAWebContactCollection').ContactCollection;
     for (const { number, lid, ...names } of contacts) {
       WASim.use('WAWebApiContact').learn(number, lid);
       store.add({ id: createWid(`${number}@c.us`), ...names }, { merge: true });
+    }
+    WASim.use('WAWebLabelCollection').LabelCollection.add(labels, { merge: true });
+    for (const number of blocked) {
+      WASim.use('WAWebBlocklistCollection').BlocklistCollection.add({ id: createWid(`${number}@c.us`) });
     }
     for (const group of groups) WASim.use('SimGroups').learn(group);
     for (const { id, messages, unreadCount, t } of chats) {

@@ -174,7 +174,9 @@ WASim.define('WAWebAddonPollVoteTableMode', (exports) => {
 WASim.define('WAWebLabelCollection', (exports) => {
   const { BaseModel, defineModel } = WASim.use('WAWebBaseModel');
   const { BaseCollection } = WASim.use('WAWebBaseCollection');
-  class Label extends BaseModel {}
+  class Label extends BaseModel {
+    get labelItemCollection() { return { _models: [], getModelsArray: () => [], length: 0 }; }
+  }
   defineModel(Label, { proxyName: 'label', props: { id: undefined, name: undefined, colorIndex: 0 } });
   class LabelStore extends BaseCollection {
     static model = Label;
@@ -182,6 +184,12 @@ WASim.define('WAWebLabelCollection', (exports) => {
     async addOrRemoveLabels() { return []; }
   }
   exports.LabelCollection = new LabelStore();
+});
+
+WASim.define('WAWebLabelColors', (exports) => {
+  const COLORS = ['#FF9485', '#64C4FF', '#FFD429'];
+  exports.getAllLabelColors = () => COLORS;
+  exports.colorIndexToHex = (index) => COLORS[index % COLORS.length];
 });
 
 WASim.define('WAWebLabelUpdates', (exports) => {
