@@ -163,6 +163,7 @@ class Service:
             calendar=calendar,
             system=lambda: self.system,
             messages=lambda: self.messages,
+            ask_page=lambda *question: self.sessions.ask_page(*question),  # noqa: PLW0108 - made later
         )
         return Notifications(self.settings, parts)
 

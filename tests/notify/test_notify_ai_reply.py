@@ -9,11 +9,18 @@ import pytest
 
 from actors import tree
 from actors.assistant import Assistant, AssistantParts
-from actors.errors import JournalError, RuleBroken
+from actors.errors import DeadlinePassed, JournalError, RuleBroken, SessionNotReady
 from actors.events import AiFailed, MessageReceived
 from actors.hearing import Heard
 from actors.journal_writer import JournalWriter
-from actors.messages import AcceptMessage, AccountChanges, RecordIncoming, SaveAccount, UpdateAccount
+from actors.messages import (
+    AcceptMessage,
+    AccountChanges,
+    PageCall,
+    RecordIncoming,
+    SaveAccount,
+    UpdateAccount,
+)
 from actors.model import Account, AiConfig, IncomingMessage, OutgoingMessage, SessionConfig
 from supervision import BackOff, ChildSpec, SupervisorSpec, System
 from wahook.asking import write
@@ -55,6 +62,7 @@ class Office:
         self.client = AiClient(Endpoint(base_url=base_url, deadline=3.0), backoff=0.01) if base_url else None
         self.events, self.news = [], asyncio.Event()
         self.faults, self.typing, self.number = [], [], 0
+        self.page, self.questions = {"messages": [], "next": None}, []
         self._main = asyncio.get_running_loop()
         self.system = self._system()
         for session_id, number in ((ID, "2"), (OTHER, "3")):
@@ -72,6 +80,7 @@ class Office:
                     reader=self.journal.reader,
                     chats=self.chats,
                     accept=self.accept,
+                    ask_page=self._ask_page,
                     calendar=lambda: datetime.now(UTC),
                     typing_speed=100.0,
                     sleep=self._sleep,
@@ -90,6 +99,13 @@ class Office:
 
     async def _sleep(self, seconds):
         assert seconds >= 1
+
+    async def _ask_page(self, session_id, question):
+        """The page's chats, played by hand: `page` is its answer, or an error to raise."""
+        self.questions.append((session_id, question.call, question.arguments["chat"]))
+        if isinstance(self.page, Exception):
+            raise self.page
+        return self.page
 
     def _announce(self, event):
         self.events.append(event)
@@ -130,11 +146,11 @@ class Office:
         self.hear(event)
         return event
 
-    def says(self, body, to=THEM, key=None, session_id=ID):
+    def says(self, body, to=THEM, key=None, session_id=ID, wa_message_id=None):
         """Somebody of ours writes."""
         self.number += 1
         message = OutgoingMessage(
-            f"msg_{self.number:032}", session_id, to, body, f"3EB0{self.number:018}",
+            f"msg_{self.number:032}", session_id, to, body, wa_message_id or f"3EB0{self.number:018}",
             content_hash=body, idempotency_key=key,
         )  # fmt: skip
         self.journal.writer.write([AcceptMessage(message, None)])
@@ -278,6 +294,40 @@ async def test_what_the_page_reports_of_a_person_s_own_writing_counts_as_well(of
     office.arrives("hi")
     await office.settled()
     assert (office.sent(), model.asked) == ([], [])
+
+
+def own(wa_message_id, ago=5, **changes):
+    """One of our messages, as the page tells it."""
+    at = int((datetime.now(UTC) - timedelta(seconds=ago)).timestamp())
+    return {"messageId": wa_message_id, "fromMe": True, "timestamp": at, **changes}
+
+
+@pytest.mark.parametrize(
+    ("messages", "answered"),
+    [
+        ([own("3EB0PHONE")], False),
+        ([own("3EB0PHONE", ago=1900)], True),
+        ([own("THEIRS", fromMe=False)], True),
+        ([own("FROM-THE-OUTBOX")], True),
+        ([own("FROM-THE-OUTBOX"), own("3EB0PHONE")], False),
+        ([{"odd": 1}, 7], True),
+    ],
+)
+async def test_a_person_who_wrote_on_the_phone_is_seen_on_the_page(office, model, messages, answered):
+    office.says("earlier, by AI", key="ai:earlier", wa_message_id="FROM-THE-OUTBOX")
+    office.page = {"messages": messages, "next": None}
+    office.arrives("hi")
+    await office.settled()
+    assert (len(model.asked), office.app()["skipped"]) == ((1, 0) if answered else (0, 1))
+    assert office.questions[0] == (ID, PageCall.HISTORY, f"{THEM}@c.us")
+
+
+@pytest.mark.parametrize("page", [SessionNotReady("reconnecting"), DeadlinePassed("late"), None, "garbage"])
+async def test_a_page_that_does_not_answer_keeps_nobody_waiting(office, page):
+    office.page = page
+    office.arrives("hi")
+    await office.settled()
+    assert office.sent() == [(THEM, "Hello there")]
 
 
 async def test_a_person_who_is_quicker_than_the_model_wins(office, model):

@@ -98,10 +98,14 @@ async def test_the_frontend_is_told_by_post_as_the_original_did(open_house):
         assert endpoint.heard[0].headers["Authorization"] == "Bearer s3cret"
         body = endpoint.heard[0].body
         assert (body["type"], body["userId"], body["sessionId"]) == ("connected", "7", session_id)
-        waiting = house.service._journal.queues.mails_since(
-            house.service._journal.reader.accounts()[0].created_at
-        )
-        assert [(mail.attempts, mail.last_error) for mail in waiting] == [(1, "http 500")]
+        journal = house.service._journal
+        since = journal.reader.accounts()[0].created_at
+
+        async def tried():
+            return [mail for mail in journal.queues.mails_since(since) if mail.attempts]
+
+        (waiting,) = await until("the attempt to be written down", tried)
+        assert (waiting.attempts, waiting.last_error) == (1, "http 500")
 
 
 async def test_the_test_message_goes_out_once_for_each_scan_and_not_at_a_reconnect(open_house):
@@ -190,6 +194,21 @@ async def test_a_person_takes_over_and_a_failure_is_told(open_house, model):
 
     await until("the assistant to keep out", skipped)
     assert len(model.asked) == 1
+
+
+async def test_a_person_who_answers_on_the_phone_keeps_ai_out(open_house, model):
+    house = await open_house(**model.settings)
+    client = house.client
+    session_id = await client.create("1", "2", aiEnabled=True)
+    await client.link(session_id, PHONE)
+    await client.write(FRIEND, PHONE, "typed on the phone itself")
+    await client.write(PHONE, FRIEND, "thank you")
+
+    async def skipped():
+        return house.service.system.snapshot().find("assistant")["app"]["skipped"] == 1
+
+    await until("the assistant to keep out", skipped)
+    assert model.asked == []
 
 
 async def test_settings_that_do_not_go_together_end_the_start_with_their_names(open_house):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -104,6 +104,13 @@ class ChatReader:
             messages_out.c.idempotency_key == f"{AI_KEY}{wa_message_id}",
         )
         return bool(self._all(query))
+
+    def from_outbox(self, session_id: str, wa_message_ids: Collection[str]) -> frozenset[str]:
+        """Which of these went through our outbox."""
+        query = sa.select(messages_out.c.wa_message_id).where(
+            messages_out.c.session_id == session_id, messages_out.c.wa_message_id.in_(wa_message_ids)
+        )
+        return frozenset(row["wa_message_id"] for row in self._all(query))
 
     def arrivals(self, session_id: str, since: datetime) -> list[Arrival]:
         """What came since then, oldest first."""

@@ -26,6 +26,7 @@ from wahook.journal.chats import ChatReader
 from wahook.journal.opening import OpenedJournal
 from wahook.loop import LoopThread
 from wahook.notify.ai.client import AiClient, Endpoint
+from wahook.notify.ai.phone import AskSession
 from wahook.notify.ai.policy import AiPolicy
 from wahook.notify.ai.replier import OutboxReplier, ReplierParts
 from wahook.notify.mail.compose import Composer
@@ -42,7 +43,7 @@ STOP_DEADLINE = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifyParts:
-    """What the service lends. `system` and `messages` are made later, and used only once it runs."""
+    """What the service lends. `system`, `messages` and `ask_page` are used only once it runs."""
 
     journal: OpenedJournal
     announcer: Announcer
@@ -50,6 +51,7 @@ class NotifyParts:
     calendar: Calendar
     system: Callable[[], System]
     messages: Callable[[], Messages]
+    ask_page: AskSession
 
 
 class Notifications:
@@ -189,6 +191,7 @@ class Notifications:
             reader=journal.reader,
             chats=ChatReader(journal.engines.read),
             accept=self._accept,
+            ask_page=self._parts.ask_page,
             calendar=self._parts.calendar,
             typing_speed=settings.ai_typing_speed,
         )

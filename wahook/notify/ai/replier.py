@@ -19,6 +19,7 @@ from wahook.journal.chats import AI_KEY, ChatReader, Line
 from wahook.journal.reader import JournalReader
 from wahook.loop import LoopThread
 from wahook.notify.ai.client import AiClient, AiFault
+from wahook.notify.ai.phone import AskSession, wrote_elsewhere
 from wahook.notify.ai.policy import AiPolicy, Refuse, Situation, Skip, address, human_spoke, is_group, judge
 from wahook.notify.ai.prompt import asked_last, conversation
 
@@ -46,6 +47,7 @@ class ReplierParts:
     reader: JournalReader
     chats: ChatReader
     accept: Accept
+    ask_page: AskSession
     calendar: Calendar
     typing_speed: float = 0.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -94,7 +96,7 @@ class OutboxReplier:
         except JournalError:
             return _failed("journal")
 
-    async def _answer(self, asked: Asked) -> ReplyOutcome:
+    async def _answer(self, asked: Asked) -> ReplyOutcome:  # noqa: PLR0911 (steps, each of which may end it)
         found = await asyncio.to_thread(self._look, asked)
         if found is None:
             return _skipped(Skip.OFF)
@@ -106,6 +108,8 @@ class OutboxReplier:
             return _failed(verdict.value)
         if self._parts.client is None:
             return _failed("not_configured")
+        if await self._wrote_elsewhere(asked, situation.message, policy):
+            return _skipped(Skip.PAUSED)
         messages = conversation(
             policy.system_prompt,
             asked_last(situation.lines, asked.wa_message_id),
@@ -151,7 +155,17 @@ class OutboxReplier:
             return _skipped(Skip.OFF)
         if human_spoke(found[0].lines, policy.pause, self._parts.calendar()):
             return _skipped(Skip.PAUSED)
+        if await self._wrote_elsewhere(asked, message, policy):
+            return _skipped(Skip.PAUSED)
         return await self._accepted(asked, self._draft(message, text))
+
+    async def _wrote_elsewhere(self, asked: Asked, message: IncomingMessage, policy: AiPolicy) -> bool:
+        if policy.pause == 0:
+            return False
+        since = self._parts.calendar() - timedelta(seconds=policy.pause)
+        return await wrote_elsewhere(
+            self._parts.ask_page, self._parts.chats, asked.session_id, message.chat_id, since
+        )
 
     def _draft(self, message: IncomingMessage, text: str) -> Draft:
         speed = self._parts.typing_speed
