@@ -6,18 +6,34 @@ The id of each message that is journaled goes to the pipe given by its number, i
 import asyncio
 import itertools
 import os
+import signal
 import sys
 from pathlib import Path
+
+import sqlalchemy as sa
 
 from tests.webhooks.house import House
 
 CHATS = 5
 
 
-async def main(data: str, url: str, pipe: int) -> None:
-    """As fast as the journal answers, in several chats at once."""
+def die_after(engine: sa.Engine, commits: int) -> None:
+    """Be killed at the moment in which so many more commits are on disk, and nobody knows of the last."""
+    left = itertools.count(commits - 1, -1)
+
+    def checkin(*_: object) -> None:
+        if next(left) == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sa.event.listen(engine, "checkin", checkin)
+
+
+async def main(data: str, url: str, pipe: int, commits: int) -> None:
+    """As fast as the journal answers, in several chats at once. `commits` 0: until killed."""
     house = House(Path(data)).start()
     await house.account(url)
+    if commits:
+        die_after(house.journal.engines.write, commits)
 
     async def chat(number: int) -> None:
         for _ in itertools.count():
@@ -28,4 +44,4 @@ async def main(data: str, url: str, pipe: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))

@@ -8,28 +8,50 @@ import sys
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from actors.durable import TaskState
+from wahook.journal import open_journal
+from wahook.journal.schema import messages_in
 
 from .house import Receiver, until
 
 ROOT = Path(__file__).parents[2]
 
 
-def run_and_kill(data, url: str, answers: int) -> set[str]:
-    """Run the child, kill it in mid-traffic; the ids of all messages that it knew to be on disk."""
+def run_and_kill(data, url: str, answers: int = 0, commits: int = 0) -> set[str]:
+    """Run the child until it has had so many answers, or dies itself after so many commits; what it answered.
+
+    Ids of messages that it knew to be on disk.
+    """
     ours, theirs = os.pipe()
-    call = [sys.executable, "-m", "tests.webhooks.delivering_child", str(data), url, str(theirs)]
+    call = [
+        sys.executable,
+        "-m",
+        "tests.webhooks.delivering_child",
+        str(data),
+        url,
+        str(theirs),
+        str(commits),
+    ]
     child = subprocess.Popen(call, pass_fds=[theirs], cwd=ROOT, stdout=subprocess.DEVNULL)
     os.close(theirs)
     with os.fdopen(ours) as pipe:
         try:
             answered = [pipe.readline() for _ in range(answers)]
+            if commits:
+                child.wait(20)
         finally:
             child.kill()
         rest = pipe.readlines()
     child.wait(10)
     return {line.strip() for line in [*answered, *rest] if line.endswith("\n")}
+
+
+def stored(data: Path) -> set[str]:
+    """All messages that are on disk."""
+    with open_journal(f"sqlite:///{data}/wahook.db") as journal, journal.engines.read.connect() as connection:
+        return set(connection.execute(sa.select(messages_in.c.wa_message_id)).scalars())
 
 
 def in_order(receiver: Receiver) -> bool:
@@ -49,10 +71,24 @@ async def test_every_journaled_message_is_delivered_though_the_service_was_kille
 ):
     chance = random.Random(answers)
     receiver.answer = lambda _: chance.choice([200, 200, 200, 500])
-    journaled = await asyncio.to_thread(run_and_kill, tmp_path, receiver.url, answers)
-    assert len(journaled) >= answers
-    before = len(receiver.calls)
+    answered = await asyncio.to_thread(run_and_kill, tmp_path, receiver.url, answers)
+    assert len(answered) >= answers
+    await all_arrive(open_house, tmp_path, receiver, answered)
 
+
+@pytest.mark.parametrize("commits", [1, 2, 7])
+async def test_a_kill_right_after_the_commit_loses_nothing(open_house, tmp_path, receiver, commits):
+    answered = await asyncio.to_thread(run_and_kill, tmp_path, receiver.url, commits=commits)
+    if commits == 1:  # later ones may be of a delivery's end
+        assert (len(stored(tmp_path)), answered) == (1, set())
+    await all_arrive(open_house, tmp_path, receiver, answered)
+
+
+async def all_arrive(open_house, data: Path, receiver: Receiver, answered: set[str]) -> None:
+    """After the next start: each message on disk at least once, in order, with one id, and nothing else."""
+    journaled = stored(data)
+    assert answered <= journaled
+    before = len(receiver.calls)
     receiver.answer = lambda _: 200
     house = open_house()
     house.number = 10**6  # ids that the child cannot have used
@@ -61,8 +97,8 @@ async def test_every_journaled_message_is_delivered_though_the_service_was_kille
     await until("nothing is left", lambda: not house.deliveries(TaskState.PENDING))
     assert house.deliveries(TaskState.DEAD) == []
     assert in_order(receiver)
-    ids = {}
+    ids: dict[str, str] = {}
     for call in receiver.calls:
         assert ids.setdefault(call.message, call.headers["X-Webhook-Id"]) == call.headers["X-Webhook-Id"]
-    repeated = len(receiver.calls[before:]) - len({call.message for call in receiver.calls[before:]})
-    assert repeated == 0, "what is not killed delivers once"
+    after = [call.message for call in receiver.calls[before:]]
+    assert len(after) == len(set(after)), "what is not killed delivers once"
