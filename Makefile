@@ -1,6 +1,6 @@
 # `make demo` and `make test` are all a newcomer needs; each does its own set-up and repeats none of it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint format types fidelity bench chaos pins clean ready-to-run ready-to-test
+.PHONY: help setup demo run test lint format types fidelity supabase bench chaos pins clean ready-to-run ready-to-test
 
 BIN := .venv/bin
 
@@ -38,6 +38,10 @@ fidelity: ready-to-test ## third-party npm clients, unchanged, on the simulator
 	@PATH="$(CURDIR)/tests/fidelity/node/node_modules/.bin:$$PATH" config/install/node tests/fidelity
 	$(BIN)/pytest -m fidelity tests/fidelity $(ARGS)
 
+supabase: ready-to-test ## the Supabase mirror before a server that speaks its protocols, on PostgreSQL
+	@config/install/node tests/supabase/server
+	$(BIN)/pytest -m supabase tests/supabase $(ARGS)
+
 bench: ready-to-test ## the benchmarks, one after the other
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit; done
 
@@ -48,7 +52,7 @@ pins: ready-to-test ## config/requirements*.txt from pyproject.toml; ARGS=--upgr
 	$(BIN)/python config/install/pins.py $(ARGS)
 
 clean: ## remove what setup, tests and tools made; never ./data
-	rm -rf .venv node_modules tests/fidelity/node_modules tests/fidelity/node/node_modules build *.egg-info .coverage htmlcov
+	rm -rf .venv node_modules tests/fidelity/node_modules tests/fidelity/node/node_modules tests/supabase/server/node_modules build *.egg-info .coverage htmlcov
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
