@@ -73,13 +73,14 @@ async def test_a_restart_in_an_outage_loses_nothing_either(open_house, postgrest
         lambda: web.Response(status=500, text="<html>oops</html>", content_type="text/html"),
         lambda: web.Response(status=503),
         lambda: web.json_response({"code": "57014", "message": "canceling statement"}, status=500),
+        lambda: web.json_response({"code": "XX000", "message": "who knows"}, status=500),
         lambda: web.Response(status=429, headers={"Retry-After": "0"}),
         lambda: web.Response(status=302, headers={"Location": "/elsewhere"}),
         lambda: web.Response(status=200, text="<html>log in to the hotel</html>", content_type="text/html"),
         lambda: web.json_response({"message": "JWT expired", "code": "PGRST301"}, status=401),
         lambda: web.json_response({"message": "no such column", "code": "PGRST204"}, status=400),
     ],
-    ids=["500", "503", "timeout-there", "429", "redirect", "portal", "401", "no-column"],
+    ids=["500", "503", "timeout-there", "unknown-500", "429", "redirect", "portal", "401", "no-column"],
 )
 async def test_an_answer_that_is_no_rows_fault_only_delays(house, postgrest, answer):
     await house.ready()
@@ -148,6 +149,20 @@ async def test_a_poisoned_row_is_set_aside_and_the_rest_goes_on_in_order(house, 
     await house.system.restart(tree.MIRROR, "an operator")
     await until(lambda: "bad" in postgrest.rows("messages", "wa_message_id"))
     await until(lambda: house.journal.queues.count_changes() == (0, 0))
+
+
+async def test_a_row_that_breaks_a_trigger_is_set_aside_once_others_pass(house, postgrest):
+    await house.ready()
+    await house.settled()
+    postgrest.refuse = lambda table, row: Refusal(500, "XX000") if row.get("message") == "bad" else None
+    await house.arrive("a", body="bad")
+    await until(lambda: house.report().get("failures_in_a_row", 0) > TRIES, house.report)
+    assert house.journal.queues.count_changes() == (1, 0), "nothing proves that it is this row's fault"
+    await house.arrive("b")
+    await house.arrive("c")
+    await house.settled()
+    assert postgrest.rows("messages", "wa_message_id") == ["b", "c"]
+    assert [one.error for one in house.journal.queues.set_aside_changes()] == ["HTTP 500 XX000"]
 
 
 async def test_a_table_that_takes_no_row_at_all_waits_for_its_owner_and_loses_none(house, postgrest):

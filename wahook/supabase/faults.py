@@ -6,7 +6,9 @@
 | 3xx, 401, 403, 404, 405, 406, 415; SQLSTATE 21…, 42…, PGRST… | SETUP | the same; a human must mend it |
 | other 4xx: SQLSTATE 22…, 23…, 413, … | ROWS | the rows are parted; the one at fault is set aside |
 
-PGRST102 (a body that cannot be parsed) is the rows' fault: we send no other bodies.
+A 5xx with a code that is not of the database's own state may be a row's fault (a trigger that fails, say). It
+is, if others are taken meanwhile. PGRST102 (a body that cannot be parsed) is the rows' fault: we send no
+other bodies.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from actors.errors import Fault
 _TRY_AGAIN = frozenset({408, 425, 429})
 _SETUP = frozenset({401, 403, 404, 405, 406, 415})
 _SETUP_CODES = ("21", "42", "PGRST")
+_STATE_CODES = ("08", "25", "40", "53", "55", "57", "58", "PGRST")  # of the database, whatever the rows
 LONGEST_PAUSE = 300.0  # seconds that a server may ask for
 
 
@@ -29,6 +32,7 @@ class Verdict(Enum):
     AWAY = "away"
     SETUP = "setup"
     ROWS = "rows"
+    PERHAPS_ROWS = "perhaps rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +60,18 @@ class MirrorAway(Fault):
 
 
 class RowsRefused(Fault):
-    """Supabase does not take one of these rows, whenever it is asked."""
+    """Supabase does not take one of these rows. Unless `sure`, others may fare no better."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, *, sure: bool = True) -> None:
         super().__init__(str(answer))
         self.answer = answer
+        self.sure = sure
 
 
 def judge(status: int, code: str) -> Verdict:
     """Whose fault an answer is that is no success."""
+    if status >= 500 and code and not code.startswith(_STATE_CODES):
+        return Verdict.PERHAPS_ROWS
     if status in _TRY_AGAIN or status >= 500:
         return Verdict.AWAY
     if status < 400 or status in _SETUP:
@@ -88,8 +95,8 @@ def answer(status: int, body: Any, retry_after: str | None = None) -> Answer:
 def fault(refused: Answer) -> Fault:
     """The error to raise for it."""
     match judge(refused.status, refused.code):
-        case Verdict.ROWS:
-            return RowsRefused(refused)
+        case Verdict.ROWS | Verdict.PERHAPS_ROWS as verdict:
+            return RowsRefused(refused, sure=verdict is Verdict.ROWS)
         case verdict:
             return MirrorAway(str(refused), setup=verdict is Verdict.SETUP, retry_after=refused.retry_after)
 

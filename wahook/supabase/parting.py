@@ -35,63 +35,65 @@ class Parting:
         self._taker = taker
         self._refusals: Counter[tuple[Table, Hashable]] = Counter()
         self._taken: set[Table] = set()
-        self._alone: dict[Table, list[Hashable]] = {}
+        self._alone: list[tuple[Table, Parcel, RowsRefused]] = []
 
     def begin(self) -> None:
         """A new round."""
         self._taken.clear()
-        self._alone = {table: [] for table in Table}
+        self._alone.clear()
 
     @property
     def doubtful(self) -> int:
         """Rows that were refused and get another try."""
         return len(self._refusals)
 
-    async def send(
-        self, table: Table, request: Sequence[Parcel], shipped: list[int], refused: list[Refusal]
-    ) -> None:
-        """Ship all that is taken; adds to `shipped` and `refused` as it goes. MirrorAway ends it."""
+    async def send(self, table: Table, request: Sequence[Parcel], shipped: list[int]) -> None:
+        """Ship all that is taken; adds to `shipped` as it goes. MirrorAway ends the round."""
         try:
             await self._taker.upsert(table, [parcel.record for parcel in request])
         except RowsRefused as refusal:
             if len(request) == 1:
-                await self._refused(table, request[0], refusal, shipped, refused)
+                if not await self._adopted(table, request[0], refusal):
+                    self._alone.append((table, request[0], refusal))
+                    return
+            else:
+                half = len(request) // 2
+                await self.send(table, request[:half], shipped)
+                await self._doubt(table, request[-1])
+                await self.send(table, request[half:], shipped)
                 return
-            half = len(request) // 2
-            await self.send(table, request[:half], shipped, refused)
-            if self._hopeless(table):
-                # The newest row tells whether it is the table's fault, or that of many old rows.
-                await self._prove(table, request[-1])
-            await self.send(table, request[half:], shipped, refused)
-            return
         self._taken.add(table)
         for parcel in request:
             self._refusals.pop((table, parcel.key), None)
             shipped += parcel.seqs
 
-    async def _refused(
-        self, table: Table, parcel: Parcel, refusal: RowsRefused, shipped: list[int], refused: list[Refusal]
-    ) -> None:
-        code = refusal.answer.code
-        if table is Table.ACCOUNTS and code == TAKEN_ALREADY and await self._taker.adopt(parcel.record):
-            self._refusals.pop((table, parcel.key), None)
-            shipped += parcel.seqs
-            return
-        self._alone[table].append(parcel.key)
+    def finish(self) -> list[Refusal]:
+        """The round is over: those that were refused often enough. MirrorAway if it was no row's fault."""
+        for table, parcel, refusal in self._alone:
+            suspect = refusal.sure or table in self._taken or (table, parcel.key) in self._refusals
+            if not suspect:
+                raise MirrorAway(str(refusal))
+        return [found for one in self._alone if (found := self._counted(*one)) is not None]
+
+    def _counted(self, table: Table, parcel: Parcel, refusal: RowsRefused) -> Refusal | None:
         place = (table, parcel.key)
         self._refusals[place] += 1
-        if self._refusals[place] >= TRIES:
-            del self._refusals[place]
-            refused.append(Refusal(parcel.seqs, str(refusal)))
+        if self._refusals[place] < TRIES:
+            return None
+        del self._refusals[place]
+        return Refusal(parcel.seqs, str(refusal))
 
-    def _hopeless(self, table: Table) -> bool:
-        return table not in self._taken and len(self._alone[table]) >= MANY
+    async def _adopted(self, table: Table, parcel: Parcel, refusal: RowsRefused) -> bool:
+        """A user's row of this account was made by somebody else, who did not know the session's id."""
+        taken = table is Table.ACCOUNTS and refusal.answer.code == TAKEN_ALREADY
+        return taken and await self._taker.adopt(parcel.record)
 
-    async def _prove(self, table: Table, newest: Parcel) -> None:
+    async def _doubt(self, table: Table, newest: Parcel) -> None:
+        """The newest row tells whether it is the table's fault, or that of many old rows."""
+        if table in self._taken or sum(one[0] is table for one in self._alone) < MANY:
+            return
         try:
             await self._taker.upsert(table, [newest.record])
         except RowsRefused as refusal:
-            self._refusals.subtract((table, key) for key in self._alone[table])
-            self._refusals = +self._refusals  # they are not to blame
-            raise MirrorAway(f"{table.value} takes no row: {refusal}", setup=True) from None
+            raise MirrorAway(f"{table.value} takes no row: {refusal}", setup=refusal.sure) from None
         self._taken.add(table)

@@ -136,6 +136,7 @@ class SupabaseShipper:
                 round_.refused.append(Refusal(found.strange, "not a change that this version knows"))
             for segment in found.segments:
                 await self._segment(segment, round_)
+            round_.refused += self._parting.finish()
         except MirrorAway as away:
             return away
         return None
@@ -145,7 +146,7 @@ class SupabaseShipper:
             there, gone = await asyncio.to_thread(load, segment)
             round_.shipped += gone
             for request in parcels(table, there):
-                await self._parting.send(table, request, round_.shipped, round_.refused)
+                await self._parting.send(table, request, round_.shipped)
         for session_id, seqs in segment.deletions.items():
             await self._tables.forget(session_id)
             round_.shipped += seqs
