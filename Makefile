@@ -1,6 +1,6 @@
 # `make demo` and `make test` are all a newcomer needs; each does its own set-up and repeats none of it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint format types fidelity supabase bench chaos pins clean ready-to-run ready-to-test
+.PHONY: help setup demo run test lint format types fidelity supabase bench chaos long pins clean ready-to-run ready-to-test
 
 BIN := .venv/bin
 
@@ -47,6 +47,9 @@ bench: ready-to-test ## the benchmarks, one after the other
 
 chaos: ready-to-test ## ten minutes of harm under traffic, then the ledger judges; ARGS="--seed N --minutes M"
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+long: ready-to-test ## the tests that are too long for every day: does anything grow over thousands of messages
+	$(BIN)/pytest -m long $(ARGS)
 
 pins: ready-to-test ## config/requirements*.txt from pyproject.toml; ARGS=--upgrade renews all
 	$(BIN)/python config/install/pins.py $(ARGS)

@@ -4,7 +4,7 @@ root                      one_for_one
 ├─ redis                  only when embedded                                   permanent
 ├─ chromedriver           one for all sessions                                 permanent
 ├─ journal-writer                                                              permanent
-├─ archiver, …            what serves the sessions, where it is set up         permanent
+├─ memory, janitor, …     what serves the sessions, where it is set up         permanent
 ├─ outbox                 dynamic: one lane for each session                   permanent
 ├─ sessions               dynamic, with a storm fuse                           permanent
 │   └─ user_1_wa_2        rest_for_one                                         transient

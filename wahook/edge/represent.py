@@ -30,6 +30,10 @@ def utc(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def _newest(*moments: datetime | None) -> datetime | None:
+    return max((moment for moment in map(utc, moments) if moment is not None), default=None)
+
+
 def session_body(found: SessionResource) -> SessionBody:
     """The live side where there is one, the durable row elsewhere."""
     account, view = found.account, found.view
@@ -42,7 +46,7 @@ def session_body(found: SessionResource) -> SessionBody:
         phone_number=(view and view.phone_number) or account.phone_number,
         profile_name=(view and view.profile_name) or account.profile_name,
         connected_at=utc((view and view.connected_at) or account.connected_at),
-        last_seen=utc((view and view.last_seen) or account.last_seen),
+        last_seen=_newest(view.last_seen if view else None, account.last_seen),
         last_error=(view and view.last_error) or account.last_error,
         restarts=found.restarts,
         desired=account.desired,
