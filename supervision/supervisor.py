@@ -169,9 +169,11 @@ class Supervisor(Roster):
                 child.publish(by="")
 
     def _log_exit(self, child: Child, exit_: Exit) -> None:
-        level, trace = logging.INFO, ""
+        level, trace = logging.DEBUG, ""
         if exit_.kind in (ExitKind.CRASH, ExitKind.START_FAILED):
             level = logging.WARNING if is_known(exit_.error) else logging.ERROR
+        elif exit_.kind is ExitKind.KILLED:
+            level = logging.INFO
         if exit_.error is not None and level == logging.ERROR and _log.isEnabledFor(level):
             trace = masked_traceback(exit_.error)
         _log.log(

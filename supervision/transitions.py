@@ -47,6 +47,12 @@ class Transition:
         }
 
 
+_LEVELS = {
+    "failed": logging.WARNING,
+    "wedged": logging.WARNING,
+    "starting": logging.DEBUG,  # on the way; where it leads to is told
+    "stopping": logging.DEBUG,
+}
 Subscriber = Callable[[Transition], None]
 
 
@@ -76,15 +82,18 @@ class Transitions:
         self._log(entry)
 
     def _log(self, entry: Transition) -> None:
-        level = logging.WARNING if entry.after in ("failed", "wedged") else logging.INFO
+        extra: dict[str, object] = {
+            "event": f"child.{entry.after}",
+            "path": entry.path or "root",
+            "was": entry.before,
+            "of_incarnation": entry.incarnation,
+            "reason": entry.reason,
+        }
         _log.log(
-            level,
+            _LEVELS.get(entry.after, logging.INFO),
             "child.%s path=%s incarnation=%s reason=%s by=%s",
             entry.after, entry.path or "root", entry.incarnation, entry.reason, entry.by,
-            extra={
-                "event": f"child.{entry.after}", "path": entry.path or "root", "was": entry.before,
-                "of_incarnation": entry.incarnation, "reason": entry.reason, "by": entry.by,
-            },
+            extra=extra | ({"by": entry.by} if entry.by else {}),
         )  # fmt: skip
 
     def touch(self) -> None:

@@ -224,6 +224,7 @@ class Service:
             board=self.board,
             reader=self._journal.reader,
             announcer=self.announcer,
+            caches=lambda: self.page_cache.counts,
         )
         parts = EdgeParts(
             sessions=self.sessions,

@@ -131,7 +131,7 @@ def test_caches_tell_hits_and_misses():
     class Cache:
         hits, misses = 3, 1
 
-    (family,) = sources.caches({"contacts": Cache()})()
+    (family,) = sources.caches(lambda: {"contacts": Cache()})
     assert [(sample.labels, sample.value) for sample in family.samples] == [
         ((("cache", "contacts"), ("result", "hit")), 3),
         ((("cache", "contacts"), ("result", "miss")), 1),

@@ -263,6 +263,15 @@ def test_logs_carry_no_phone_numbers(make, caplog):
     assert logging.getLevelName("ERROR")
 
 
+def test_an_end_in_good_order_is_told_in_one_line(make, caplog):
+    caplog.set_level(logging.INFO, "supervision")
+    system, started, notices = make(victim())
+    path = started.result(5).path
+    system.terminate_child(path).result(5)
+    told = [record.event for record in caplog.records if getattr(record, "path", "") == path]
+    assert told == ["child.running", "child.stopped"]
+
+
 class LineDead(KnownFailure):
     """Befalls actors that are sound."""
 

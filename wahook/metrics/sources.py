@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any, Protocol
 
 import psutil
@@ -92,15 +91,11 @@ def process() -> Sequence[Family]:
         ]
 
 
-def caches(found: Mapping[str, CacheCounts]) -> Callable[[], Sequence[Family]]:
-    """A source for caches by name."""
-    return partial(_caches, found)
-
-
-def _caches(found: Mapping[str, CacheCounts]) -> Sequence[Family]:
+def caches(counts: Callable[[], Mapping[str, CacheCounts]]) -> Sequence[Family]:
+    """How often caches had the answer, by what was asked for."""
     samples = [
         Sample(value, (("cache", name), ("result", result)))
-        for name, cache in found.items()
+        for name, cache in dict(counts()).items()
         for result, value in (("hit", cache.hits), ("miss", cache.misses))
     ]
     return [Family("wahook_cache_lookups_total", Kind.COUNTER, "Questions put to caches.", samples)]

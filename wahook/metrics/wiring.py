@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from actors.messages import JournalOperation
@@ -41,7 +41,14 @@ class Metrics:
     """What the edge shows at /metrics; blocking, so on a helper thread."""
 
     def __init__(
-        self, meters: Meters, *, system: System, board: Board, reader: JournalReader, announcer: Announcer
+        self,
+        meters: Meters,
+        *,
+        system: System,
+        board: Board,
+        reader: JournalReader,
+        announcer: Announcer,
+        caches: Callable[[], Mapping[str, sources.CacheCounts]] = dict,
     ) -> None:
         self.meters = meters
         announcer.subscribe(lambda event: meters.events.add(event.name))
@@ -49,6 +56,7 @@ class Metrics:
         meters.add(lambda: sources.sessions(lambda: board.views))
         meters.add(lambda: sources.messages(reader.counts))
         meters.add(lambda: sources.supervision(system.snapshot))
+        meters.add(lambda: sources.caches(caches))
         meters.add(sources.process)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
