@@ -265,11 +265,15 @@ def test_logs_carry_no_phone_numbers(make, caplog):
 
 def test_an_end_in_good_order_is_told_in_one_line(make, caplog):
     caplog.set_level(logging.INFO, "supervision")
-    system, started, notices = make(victim())
+    system, started, _ = make(victim())
     path = started.result(5).path
     system.terminate_child(path).result(5)
-    told = [record.event for record in caplog.records if getattr(record, "path", "") == path]
-    assert told == ["child.running", "child.stopped"]
+
+    def told():
+        return [record.event for record in caplog.records if getattr(record, "path", "") == path]
+
+    wait_for(lambda: "child.stopped" in told())
+    assert told() == ["child.running", "child.stopped"]
 
 
 class LineDead(KnownFailure):
