@@ -110,6 +110,72 @@ class MessageReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageEdited:
+    """MessageEdited is emitted when somebody changes a message's text. `id`, here and below: WhatsApp's."""
+
+    name: ClassVar[str] = "message:edited"
+    session_id: str
+    id: str
+    chat_id: str
+    from_: str
+    body: str
+    from_me: bool
+    timestamp: int  # Unix seconds, here and below
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRevoked:
+    """MessageRevoked is emitted when a message is deleted for everyone."""
+
+    name: ClassVar[str] = "message:revoked"
+    session_id: str
+    id: str
+    chat_id: str
+    from_: str
+    from_me: bool
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReaction:
+    """MessageReaction is emitted when somebody reacts to a message; an empty `emoji` takes it back."""
+
+    name: ClassVar[str] = "message:reaction"
+    session_id: str
+    id: str  # of the message
+    chat_id: str
+    from_: str
+    emoji: str
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class PollVote:
+    """PollVote is emitted when somebody votes; `options` are all that are chosen now."""
+
+    name: ClassVar[str] = "poll:vote"
+    session_id: str
+    id: str  # of the poll
+    chat_id: str
+    from_: str
+    options: list[str]
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingCall:
+    """IncomingCall is emitted when somebody calls the account. It rings on the phone; nobody answers here."""
+
+    name: ClassVar[str] = "call"
+    session_id: str
+    id: str
+    from_: str
+    is_video: bool
+    is_group: bool
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
 class MessageSent:
     """MessageSent is emitted when WhatsApp's server has taken an outgoing message."""
 
@@ -164,6 +230,11 @@ Event: TypeAlias = (
     | AuthFailure
     | StatusChanged
     | MessageReceived
+    | MessageEdited
+    | MessageRevoked
+    | MessageReaction
+    | PollVote
+    | IncomingCall
     | MessageSent
     | MessageAck
     | MessageFailed

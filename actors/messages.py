@@ -48,6 +48,36 @@ class MessageArrived:
     message: IncomingMessage
 
 
+class Noticed(StrEnum):
+    """What others do that is no message of its own; the names are the bridge's."""
+
+    EDITED = "edited"
+    REVOKED = "revoked"
+    REACTION = "reaction"
+    VOTE = "vote"
+    CALL = "call"
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeArrived:
+    """Something happened to a message, or somebody calls.
+
+    `wa_id` is the message's bare id, or the call's; `sender` who did it, digits only; `body` the new text or
+    the emoji, `options` those voted for; `timestamp` Unix seconds.
+    """
+
+    what: Noticed
+    wa_id: str
+    chat_id: str
+    sender: str
+    timestamp: int
+    body: str = ""
+    options: tuple[str, ...] = ()
+    from_me: bool = False
+    is_video: bool = False
+    is_group: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class AckArrived:
     wa_message_id: str
@@ -89,6 +119,7 @@ PageEvent: TypeAlias = (
     | StateChanged
     | LoggedOut
     | MessageArrived
+    | NoticeArrived
     | AckArrived
     | DocumentLoaded
     | LoadingProgress

@@ -29,6 +29,7 @@ from actors.messages import (
     Journaled,
     Logout,
     MessageArrived,
+    NoticeArrived,
     OpenLane,
     Recycle,
     RequestPairingCode,
@@ -45,8 +46,7 @@ from supervision import Actor, Context, Exit, ExitKind, Reply, Timer
 
 log = structlog.get_logger(__name__)
 
-TICK = 5.0  # seconds between repeats of what got no answer
-RECONCILE_EVERY = 300.0  # seconds; a net below the page's own events
+TICK, RECONCILE_EVERY = 5.0, 300.0  # seconds: repeats of what got no answer; a net below the page's events
 
 
 class SessionActor(Actor):
@@ -72,6 +72,7 @@ class SessionActor(Actor):
             now=context.clock.monotonic,
             floor=session_view.seconds(parts.account.created_at),
             newest=parts.last_incoming() or 0,
+            hearing=parts.hearing,
         )
         self._view = session_view.first(parts.account, parts.board.get(self._id), parts.calendar())
         self._state = State(
@@ -187,6 +188,8 @@ class SessionActor(Actor):
         match message:
             case turn.Opened(future=future):
                 self._opened(future)
+            case NoticeArrived():
+                self._journal.noticed(message)
             case turn.LeftAccount(future=future):
                 self._left(future)
             case Looked():

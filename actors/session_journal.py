@@ -12,12 +12,14 @@ import structlog
 from actors import session_view
 from actors.errors import DomainError
 from actors.events import MessageAck
+from actors.hears import Hearing
 from actors.inbox import Inbox
 from actors.messages import (
     AccountChanges,
     AckArrived,
     Journaled,
     JournalOperation,
+    NoticeArrived,
     RecordAck,
     RecordIncoming,
     UpdateAccount,
@@ -44,10 +46,12 @@ class SessionJournal:
         now: Callable[[], float],
         floor: int,
         newest: int,
+        hearing: Hearing = Hearing(),  # noqa: B008 - frozen
     ) -> None:
         self._id = session_id
         self._announce = announce
         self._now = now
+        self._hearing = hearing
         self._post = Post(path, str(incarnation), tell)
         self._inbox = Inbox(self._record, floor, newest)
 
@@ -61,7 +65,8 @@ class SessionJournal:
 
     def arrived(self, message: IncomingMessage) -> None:
         """A message came in; it waits while a history is to be fetched."""
-        self._inbox.arrived(message)
+        if self._hearing.counts(message.chat_id):
+            self._inbox.arrived(message)
 
     @property
     def fetching(self) -> bool:
@@ -86,7 +91,8 @@ class SessionJournal:
         if messages is None:
             self._inbox.failed()
         else:
-            self._inbox.history(messages)
+            heard = [message for message in messages if self._hearing.counts(message.chat_id)]
+            self._inbox.history(heard)
 
     def journaled(self, answer: Journaled) -> None:
         """The writer's answer: on disk. Now it may be told."""
@@ -107,6 +113,11 @@ class SessionJournal:
     def tell_again(self, after: float) -> None:
         """Repeat what got no answer within `after` seconds."""
         self._post.tell_again(self._now(), after)
+
+    def noticed(self, notice: NoticeArrived) -> None:
+        """Somebody did something to a message, or calls: told, and not written down."""
+        if self._hearing.counts(notice.chat_id):
+            self._announce(session_view.noticed(self._id, notice))
 
     def _record(self, messages: tuple[IncomingMessage, ...]) -> None:
         self._write(RecordIncoming(self._id, messages))

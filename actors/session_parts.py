@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from actors import session_state
 from actors.errors import Banned, LoginLost, PermanentLoss
+from actors.hears import Hearing
 from actors.leaving import RECYCLE
 from actors.model import Account
 from actors.ports import Announce, Board, Calendar, Profiles, WhatsAppClient
@@ -49,6 +50,7 @@ class SessionParts:
     lane_path: str
     call_deadline: float
     stop_deadline: float
+    hearing: Hearing = field(default_factory=Hearing)
 
 
 def classify(exit_: Exit) -> Outcome | None:

@@ -6,7 +6,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from actors.errors import SessionError
-from actors.events import MessageReceived
+from actors.events import (
+    Event,
+    IncomingCall,
+    MessageEdited,
+    MessageReaction,
+    MessageReceived,
+    MessageRevoked,
+    PollVote,
+)
+from actors.messages import NoticeArrived, Noticed
 from actors.model import Account, IncomingMessage, SessionStatus, SessionView
 from supervision import Exit
 
@@ -83,6 +92,22 @@ def received(session_id: str, message: IncomingMessage) -> MessageReceived:
         message.has_media,
         message.timestamp,
     )
+
+
+def noticed(session_id: str, notice: NoticeArrived) -> Event:
+    """The event of what somebody did."""
+    one, chat, sender, at = notice.wa_id, notice.chat_id, notice.sender, notice.timestamp
+    match notice.what:
+        case Noticed.EDITED:
+            return MessageEdited(session_id, one, chat, sender, notice.body, notice.from_me, at)
+        case Noticed.REVOKED:
+            return MessageRevoked(session_id, one, chat, sender, notice.from_me, at)
+        case Noticed.REACTION:
+            return MessageReaction(session_id, one, chat, sender, notice.body, at)
+        case Noticed.VOTE:
+            return PollVote(session_id, one, chat, sender, list(notice.options), at)
+        case Noticed.CALL:
+            return IncomingCall(session_id, one, sender, notice.is_video, notice.is_group, at)
 
 
 def words(exit_: Exit) -> str:

@@ -11,6 +11,7 @@ import structlog
 from redis import Redis, RedisError
 
 from actors import session_state, tree
+from actors.hears import Hearing
 from actors.keepalive import KeepaliveParts
 from actors.lane import LaneParts
 from actors.model import Account
@@ -91,6 +92,7 @@ class Assembly:
             lane_path=tree.lane_path(session_id),
             call_deadline=settings.page_call_deadline,
             stop_deadline=settings.stop_deadline,
+            hearing=Hearing(settings.ignore_groups, settings.ignore_status),
         )
         keepalive = KeepaliveParts(
             session_id=session_id,

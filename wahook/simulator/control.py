@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from wahook.simulator import acts
 from wahook.simulator.accounts import Account
 from wahook.simulator.content import content_of
 from wahook.simulator.errors import ConflictError, NotFoundError, SimulatorError
@@ -84,6 +85,8 @@ class Control:
             web.post(f"{phone}/unlink", self.unlink),
             web.post(f"{phone}/messages", self.message),
             web.get(f"{phone}/messages/{{message}}", self.kept),
+            *(web.post(f"{phone}/{act}", self.act) for act in acts.ACTS),
+            web.post(f"{phone}/call", self.call),
             web.post(f"{phone}/read", self.read),
             web.post(f"{phone}/typing", self.typing),
             web.post(f"{phone}/profile", self.profile),
@@ -147,6 +150,26 @@ class Control:
         if record is None:
             raise NotFoundError("this account has no such message")
         return web.json_response(record)
+
+    async def act(self, request: web.Request) -> web.Response:
+        """POST …/react|edit|revoke|vote {from, message, text|options}: somebody acts on a message it has."""
+        account, body = self._network.known_account(_number(request)), await _body(request)
+        record = account.index.get(str(body.get("message")))
+        if record is None:
+            raise NotFoundError("this account has no such message")
+        act = request.path.rpartition("/")[2]
+        event, told = acts.apply(act, record, number(body.get("from")), body, new_message_id())
+        for page in account.pages():
+            page.push(event, chat=record["chat"], **told)
+        return web.json_response({"pages": len(account.pages())})
+
+    async def call(self, request: web.Request) -> web.Response:
+        """POST …/call {from, video?}: somebody calls this account."""
+        account, body = self._network.known_account(_number(request)), await _body(request)
+        call = {"id": new_message_id(), "from": address(number(body.get("from")))}
+        for page in account.pages():
+            page.push("call", **call, video=bool(body.get("video")), t=int(time.time()))
+        return web.json_response(call, status=201)
 
     async def read(self, request: web.Request) -> web.Response:
         """POST …/read {from?, played?}: this phone's owner reads (plays) what it was sent; how many."""

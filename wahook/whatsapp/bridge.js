@@ -88,7 +88,7 @@
   function isIncoming(msg) {
     const key = keyOf(msg);
     const chat = text(key.remote);
-    return !key.fromMe && !IGNORED.has(msg.type) && chat !== 'status@broadcast' && !chat.endsWith('@newsletter');
+    return !key.fromMe && !IGNORED.has(msg.type) && !chat.endsWith('@newsletter');
   }
 
   // --- state --------------------------------------------------------------------------------------------------

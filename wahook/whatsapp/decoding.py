@@ -14,6 +14,8 @@ from actors.messages import (
     LoadingProgress,
     LoggedOut,
     MessageArrived,
+    NoticeArrived,
+    Noticed,
     PageEvent,
     QrShown,
     StateChanged,
@@ -41,6 +43,8 @@ def _event(data: dict[str, Any], now: datetime) -> PageEvent | None:  # noqa: PL
             return MessageArrived(incoming(data["message"]))
         case "ack":
             return AckArrived(str(data["id"]), ack_of(data["ack"]))
+        case "notice":
+            return notice(data)
         case "state":
             return StateChanged(page_state(data["state"]))
         case "qr":
@@ -68,6 +72,21 @@ def incoming(data: dict[str, Any]) -> IncomingMessage:
         is_group=bool(data["group"]),
         has_media=bool(data["media"]),
         sender_name=None if data["name"] is None else str(data["name"]),
+    )
+
+
+def notice(data: dict[str, Any]) -> NoticeArrived:
+    return NoticeArrived(
+        what=Noticed(data["what"]),
+        wa_id=str(data["id"]),
+        chat_id=str(data["chat"]),
+        sender=str(data["sender"]),
+        timestamp=int(data["t"]),
+        body=str(data["body"]),
+        options=tuple(str(option) for option in data["options"]),
+        from_me=bool(data["mine"]),
+        is_video=bool(data["video"]),
+        is_group=bool(data["group"]),
     )
 
 

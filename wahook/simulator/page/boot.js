@@ -6,7 +6,7 @@
   // Modules that listen to the wire from the start.
   const LISTENERS = [
     'SimSession', 'SimMessages', 'SimReceipts', 'SimMessageActions', 'SimGroups', 'SimFaults',
-    'WAWebReactionsMsgAction', 'WAWebPresenceCollection',
+    'WAWebReactionsMsgAction', 'WAWebPresenceCollection', 'WAWebPollsUpsertVotes', 'SimCalls',
   ];
 
   // The device is read before the registry opens, so from the database, not through a module.

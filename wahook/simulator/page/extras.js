@@ -149,8 +149,8 @@ WASim.define('WAWebFrontendVcardUtils', (exports) => {
     const store = exports.CallCollection;
     return Object.assign(store, {
       pendingVoipCapChecks: new Map(),
-      processIncomingCall: (call) => store.add(call),
-      setActiveCall: (call) => { store.activeCall = call; },
+      processIncomingCall: (call) => { store.add({ id: call.id }); return call; },
+      setActiveCall: (call) => { store.activeCall = call; return call; },
     });
   });
 })();
@@ -163,7 +163,28 @@ WASim.define('WAWebCallModel', (exports) => {
   exports.CallState = { ReceivedCall: 3, ReceivedCallWithoutOffer: 9 };
 });
 
-WASim.define('WAWebPollsUpsertVotes', (exports) => { exports.upsertVotesDb = async () => {}; });
+WASim.define('WAWebPollsUpsertVotes', (exports) => {
+  exports.upsertVotesDb = async () => {};
+  WASim.use('SimWire').on('vote', ({ chat, id, from, options, t }) => {
+    const createWid = WASim.use('WAWebWidFactory').createWid;
+    const poll = WASim.use('WAWebChatCollection').ChatCollection.get(createWid(chat))
+      ?.msgs.findFirst((msg) => msg.id.id === id);
+    if (!poll) return;
+    WASim.use('WAWebPollsUpsertVotes').upsertVotesDb([{
+      parentMsgKey: poll.id, selectedOptionLocalIds: options, senderTimestampMs: t, sender: createWid(from),
+    }]);
+  });
+});
+
+WASim.define('SimCalls', () => {
+  WASim.use('SimWire').on('call', ({ id, from, video, t }) => {
+    const call = {
+      id, peerJid: from, isGroup: false, isVideo: video, offerTime: t, outgoing: false,
+      getState: () => WASim.use('WAWebCallModel').CallState.ReceivedCall,
+    };
+    WASim.value('WAWebCallCollection').processIncomingCall(call);
+  });
+});
 
 WASim.define('WAWebPollsVotesSchema', (exports) => { exports.getTable = () => ({ name: "poll-votes" }); });
 
