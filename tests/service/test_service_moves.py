@@ -1,10 +1,12 @@
 """A backup of a running service brings its sessions up elsewhere without a code; a stop loses no queue."""
 
 import asyncio
+import shutil
 
 import pytest
 
 from tests.service.house import API, Client, House, settings_for, until
+from wahook.moving.adopting import import_logins
 from wahook.moving.backup import back_up
 from wahook.moving.restore import restore
 from wahook.service import Service
@@ -63,6 +65,23 @@ async def test_a_backup_taken_while_it_runs_brings_the_sessions_up_elsewhere(hou
     )
     wire = await again.client.on_wire()
     assert {wire[sent] for sent in client.sent} == {1}
+
+
+async def test_a_login_of_another_program_is_taken_over_and_comes_up_without_a_code(house, elsewhere, tmp_path):
+    client = house.client
+    session_id = await client.linked("1", "2", PHONE)
+    await asyncio.to_thread(house.service.stop)
+    profile = house.service.settings.sessions_path / f"session-{session_id}"
+    shutil.copytree(profile, tmp_path / ".wwebjs_auth" / profile.name)
+
+    new = settings_for(tmp_path / "new", client.simulator_url)
+    (done,) = await asyncio.to_thread(import_logins, new, tmp_path / ".wwebjs_auth")
+    assert (done.session_id, done.problem) == (session_id, None)
+    again = await elsewhere(tmp_path / "new", client.http)
+    await again.listen()
+    session = await again.client.status(session_id, "ready")
+    assert session["phoneNumber"] == PHONE
+    assert again.names("qr", "auth_failure") == []
 
 
 async def test_what_was_accepted_and_not_sent_is_queued_after_a_stop_and_sent_after_the_start(open_house):
