@@ -46,7 +46,7 @@ async def test_a_message_reaches_its_webhook_once_even_if_the_receiver_was_down(
     await client.delivered(session_id, sent["messageId"])
 
     async def told():
-        return events(receiver, "message:received") and events(receiver, "message:sent")
+        return all(events(receiver, name) for name in ("ready", "message:received", "message:sent"))
 
     await until("told", told)
     (received,) = events(receiver, "message:received")
