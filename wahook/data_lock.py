@@ -35,6 +35,16 @@ def holding(data: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def refuse_strangers(data: Path) -> None:
+    """ProcessError unless the folder is ours or not there yet: its owner could not use what we made in it."""
+    try:
+        owner = data.stat().st_uid
+    except OSError:
+        return
+    if owner != os.geteuid():
+        raise ProcessError(f"{data} belongs to uid {owner}: run this as its owner (sudo -u '#{owner}' …)")
+
+
 def is_taken(data: Path) -> bool:
     """Whether a service runs on this folder now."""
     try:

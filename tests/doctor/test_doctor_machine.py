@@ -27,6 +27,15 @@ def test_a_folder_that_others_may_enter_is_a_doubt(settings):
     assert machine.check_volume(given).state is State.OK
 
 
+def test_a_folder_of_somebody_else_is_a_doubt_for_what_we_make_there_is_ours(settings):
+    if os.geteuid() != 0:
+        pytest.skip("needs root to give a folder away")
+    given = settings()
+    given.data.mkdir(mode=0o700)
+    os.chown(given.data, 65534, -1)
+    assert "sudo -u '#65534'" in machine.check_volume(given).advice
+
+
 def test_a_folder_that_cannot_be_written_fails_and_says_whose_it_is(tmp_path):
     """As another user: root may write everywhere."""
     if os.geteuid() != 0:

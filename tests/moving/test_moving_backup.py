@@ -188,6 +188,16 @@ def test_the_files_that_messages_name_are_in_it(house, tmp_path):
     assert there.path(stored.media_id).read_bytes() == b"%PDF-1.4 content"
 
 
+def test_the_command_is_for_the_folder_s_owner(house, tmp_path, monkeypatch):
+    if os.geteuid() != 0:
+        pytest.skip("needs root to give a folder away")
+    os.chown(house.data, 65534, -1)
+    monkeypatch.setenv("WAHOOK_DATA", str(house.data))
+    shown = CliRunner().invoke(cli.app, ["backup", str(tmp_path / "b")])
+    assert "belongs to uid 65534" in str(shown.exception)
+    assert not (tmp_path / "b").exists()
+
+
 def test_several_sessions_are_all_taken(house, tmp_path):
     for number in range(3, 6):
         made_profile(house.sessions_path / f"session-user_1_wa_{number}")

@@ -39,11 +39,18 @@ def _folder(name: str, folder: Path, variable: str) -> Finding:
     try:
         _try_writing(here)
     except OSError as error:
-        owner = f"uid {here.stat().st_uid}, we are {os.geteuid()}"
+        whose = f"uid {here.stat().st_uid}, we are {os.geteuid()}"
         return broken(
             name,
-            f"{here} cannot be written: {error.strerror} ({owner})",
+            f"{here} cannot be written: {error.strerror} ({whose})",
             f"give it to the service's user (chown -R {os.geteuid()} {here}), or set {variable} elsewhere",
+        )
+    if folder.is_dir() and folder.stat().st_uid != os.geteuid():
+        owner = folder.stat().st_uid
+        return doubtful(
+            name,
+            f"{folder} belongs to uid {owner}, we are {os.geteuid()}",
+            f"ask as the user that the service runs as: sudo -u '#{owner}' wahook doctor",
         )
     free = shutil.disk_usage(here).free // MEGABYTE
     if free < NEXT_TO_NOTHING:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from actors.model import SessionId
+from wahook import data_lock
 from wahook.settings import Settings
 
 
@@ -22,7 +23,7 @@ def mount(app: typer.Typer, settings: Callable[[], Settings]) -> None:
         """Write the journal, the logins and the key into one file; the service may run."""
         from wahook.moving.backup import back_up  # noqa: PLC0415
 
-        done = back_up(settings(), file)
+        done = back_up(_of_owner(settings()), file)
         typer.echo(f"{file}: {len(done.sessions)} logins, {done.bytes / 1024 / 1024:.1f} MB. Keep it secret.")
         if done.skipped:
             typer.echo(f"not linked yet, so not in it: {', '.join(done.skipped)}")
@@ -36,7 +37,7 @@ def mount(app: typer.Typer, settings: Callable[[], Settings]) -> None:
         """Put a backup into an empty WAHOOK_DATA. The service it was taken of must not run any more."""
         from wahook.moving.restore import restore as put_back  # noqa: PLC0415
 
-        chosen = settings()
+        chosen = _of_owner(settings())
         sessions = put_back(chosen, file)
         typer.echo(f"{chosen.data}: {len(sessions)} logins are back; start the service")
 
@@ -45,10 +46,9 @@ def mount(app: typer.Typer, settings: Callable[[], Settings]) -> None:
         to: Annotated[str, typer.Option(envvar="WAHOOK_MOVE_TO", help="DATABASE_URL of an empty database.")],
     ) -> None:
         """Copy the journal into another database, while the service is stopped."""
-        from wahook import data_lock  # noqa: PLC0415
         from wahook.moving.journal import move_journal  # noqa: PLC0415
 
-        chosen = settings()
+        chosen = _of_owner(settings())
         with data_lock.holding(chosen.data):
             rows = move_journal(chosen.database, to)
         typer.echo("\n".join(f"{table:<16} {count:>9}" for table, count in rows.items()))
@@ -68,9 +68,14 @@ def mount(app: typer.Typer, settings: Callable[[], Settings]) -> None:
         if (user is None) != (account is None):
             raise typer.BadParameter("--user and --account go together")
         wanted = SessionId(user, account) if user is not None and account is not None else None
-        done = import_logins(settings(), source, wanted)
+        done = import_logins(_of_owner(settings()), source, wanted)
         for one in done:
             left_out = f"left out: {one.problem}" if one.problem else "imported"
             typer.echo(f"{one.client_id or '(no clientId)'} → {one.session_id or '?'}: {left_out}")
         if not any(one.problem is None for one in done):
             raise typer.Exit(1)
+
+
+def _of_owner(settings: Settings) -> Settings:
+    data_lock.refuse_strangers(settings.data)
+    return settings
