@@ -135,7 +135,8 @@ class Mailer(Actor):
                 self._tell(self._parts.desk.by_hand(account.session_id, now), account)
             case GivenUp(session_id=session_id):
                 account = self._parts.account(session_id)
-                self._tell(self._parts.desk.gave_up(session_id, now), account)
+                if account is not None and account.phone_number is not None:
+                    self._tell(self._parts.desk.gave_up(session_id, now), account)
             case Journaled(correlation=correlation, result=result):
                 self._journaled(correlation, result)
             case _Sent(mail=mail, future=future):

@@ -242,6 +242,16 @@ def test_a_session_that_supervision_gave_up_needs_somebody(room):
     ]
 
 
+def test_a_session_that_was_never_linked_and_does_not_come_up_is_the_operators_business(tree, tmp_path):
+    room = PostRoom(tree, f"sqlite:///{tmp_path}/wahook.db", phone_number=None)
+    room.open()
+    room.tree.tell("mailer", GivenUp(ID))
+    room.tree.settle()
+    assert room.mails() == []
+    tree.stop()
+    room.journal.close()
+
+
 def test_the_first_code_of_a_new_account_is_no_news(tree, tmp_path):
     room = PostRoom(tree, f"sqlite:///{tmp_path}/wahook.db", phone_number=None)
     room.open()
