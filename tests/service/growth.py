@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import re
 import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import linear_regression
 
 import psutil
@@ -88,7 +88,7 @@ def measure(house, session_id: str, done: int) -> Measure:
         done,
         me.memory_info().rss,
         me.num_threads(),
-        len(os.listdir("/proc/self/fd")),
+        len(list(Path("/proc/self/fd").iterdir())),
         len(gc.get_objects()),
         0 if sample is None else sample.pss,
     )
