@@ -10,7 +10,7 @@ from yarl import URL
 from actors import tree
 from actors.durable import TaskState
 from actors.errors import RuleBroken
-from actors.events import Disconnected, Qr, Ready, StatusChanged
+from actors.events import Disconnected, MessageEdited, Qr, Ready, StatusChanged
 from actors.messages import (
     AcceptMessage,
     BeginAttempt,
@@ -131,6 +131,18 @@ async def test_session_events_come_in_order_and_each_receiver_hears_what_it_aske
         "phoneNumber": "4917001",
         "profileName": "Shop",
     }
+
+
+async def test_what_happens_to_a_message_comes_after_it_although_it_needs_no_row_of_its_own(house, receiver):
+    failures = [500, 500]
+    receiver.answer = lambda _: failures.pop() if failures else 200
+    await house.account(Webhook(receiver.url, ("message:*",)))
+    (message,) = await house.arrive(1, "4917001")
+    house.announcer(
+        MessageEdited(SESSION, message, "4917001@c.us", "4917001", "better", from_me=False, timestamp=1)
+    )
+    await house.settled(TaskState.DONE, 2)
+    assert [call.body["event"] for call in receiver.calls] == ["message:received"] * 3 + ["message:edited"]
 
 
 async def test_a_global_receiver_hears_every_session_and_one_url_hears_once(open_house, receiver):

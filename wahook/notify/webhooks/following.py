@@ -103,6 +103,14 @@ def chat_of(message: IncomingMessage) -> str:
     return message.chat_id if message.is_group else message.sender
 
 
+def chat_of_event(event: Event) -> str | None:
+    """The same for what happens to messages that are there already: edits, reactions, …; None elsewhere."""
+    chat = getattr(event, "chat_id", None)
+    if not isinstance(chat, str):
+        return None
+    return chat if chat.endswith("@g.us") else chat.partition("@")[0]
+
+
 def _outgoing(
     operation: JournalOperation, before: OutgoingMessage, after: OutgoingMessage
 ) -> Iterator[Event]:
