@@ -1,0 +1,103 @@
+import time
+
+import pytest
+
+from tests.service.house import API, until
+from tests.supabase.postgrest import KEY, Postgrest
+
+PHONE = "491510000001"
+FRIEND = "491769999999"
+
+pytestmark = [pytest.mark.browser]
+
+
+@pytest.fixture
+async def postgrest():
+    server = Postgrest()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+def settings(postgrest):
+    return {"supabase_url": postgrest.url, "supabase_service_key": KEY, "heartbeat_interval": 1}
+
+
+async def test_supabase_follows_a_sessions_life_and_an_outage_costs_it_nothing(open_house, postgrest):
+    house = await open_house(**settings(postgrest))
+    client = house.client
+    session_id = await client.create("1", "2")
+    await client.status(session_id, "qr")
+    await until("a sign of life", lambda: connected(client, True))
+    assert [one for one in postgrest.requests if one[0] != "GET"] == [], "nothing is written at a code"
+
+    await client.link(session_id, PHONE)
+    row = await until("the account's row", lambda: account(postgrest, status="ready"))
+    assert (row["id"], row["user_id"], row["session_id"]) == ("2", "1", session_id)
+    assert row["phone_number"] == PHONE
+    await until("a heartbeat", lambda: account(postgrest, beats=True))
+
+    first = await client.send(session_id, FRIEND, "before")
+    await client.delivered(session_id, first["messageId"])
+    await until("the message", lambda: message(postgrest, first["waMessageId"], "read"))
+
+    await postgrest.stop()
+    await until("that it is away", lambda: connected(client, False))
+    began = time.perf_counter()
+    out = [await client.send(session_id, FRIEND, f"meanwhile {number}") for number in range(5)]
+    arrived = [await client.write(PHONE, FRIEND, f"and back {number}") for number in range(5)]
+    for one in out:
+        await client.delivered(session_id, one["messageId"])
+    assert time.perf_counter() - began < 15, "what is sent waits for Supabase"
+    status, health = await client.call("GET", "/api/health")
+    assert (status, health["status"]) == (200, "ok"), "the service does its job without its mirror"
+
+    await postgrest.start()
+    for one in out:
+        await until("what was sent", lambda one=one: message(postgrest, one["waMessageId"], "read"))
+    for one in arrived:
+        await until("what arrived", lambda one=one: message(postgrest, one, None))
+    there = [one for one in postgrest.rows("messages", "wa_message_id") if one in client.sent]
+    assert there == client.sent
+    assert sorted(postgrest.rows("messages", "wa_message_id")) == sorted(client.sent + arrived)
+
+    await client.phone(f"{PHONE}/unlink")
+    await client.status(session_id, "error")
+    row = await until("the loss", lambda: account(postgrest, status="error"))
+    assert row["error_message"] == "LOGOUT"
+    await client.ok("DELETE", f"{API}/{session_id}")
+    await until("the end", lambda: nothing_left(postgrest))
+
+
+async def test_a_session_that_only_supabase_knows_can_be_started(open_house, postgrest):
+    known = {"id": "9", "user_id": "8", "session_id": "user_8_wa_9", "status": "ready", "phone_number": PHONE}
+    postgrest.tables["whatsapp_accounts"].append(known)
+    house = await open_house(**settings(postgrest))
+
+    async def listed():
+        return (await house.client.ok("GET", API))["sessions"]
+
+    (session,) = await until("the session", listed)
+    assert (session["sessionId"], session["status"], session["userId"]) == ("user_8_wa_9", "stopped", "8")
+    await house.client.ok("POST", f"{API}/user_8_wa_9/start")
+    await house.client.status("user_8_wa_9", "qr")
+
+
+async def connected(client, wanted):
+    found = (await client.call("GET", "/api/health"))[1]["supabase"]
+    return found["connected"] is wanted and (not wanted or found["age"] < 60)
+
+
+async def account(postgrest, status=None, *, beats=False):
+    for row in postgrest.tables["whatsapp_accounts"]:
+        if status in (None, row["status"]) and (not beats or row.get("last_check")):
+            return row
+    return None
+
+
+async def message(postgrest, wa_message_id, status):
+    return (wa_message_id, status) in postgrest.rows("messages", "wa_message_id", "status")
+
+
+async def nothing_left(postgrest):
+    return not any(postgrest.tables.values())
