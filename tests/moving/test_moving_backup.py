@@ -171,7 +171,7 @@ def test_with_postgresql_the_command_says_what_is_missing(house, tmp_path, serve
     monkeypatch.setenv("DATABASE_URL", server.create("backup"))
     shown = CliRunner().invoke(cli.app, ["backup", str(tmp_path / "b")])
     assert shown.exit_code == 0, shown
-    assert "1 logins" in shown.output
+    assert "1 login," in shown.output
     assert "pg_dump" in shown.output
     assert "wahook.db" not in names(tmp_path / "b")
 

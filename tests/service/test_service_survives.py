@@ -117,6 +117,25 @@ async def test_a_service_that_is_asked_to_stop_does_so_quickly_and_comes_back_as
     assert (await again.session(down))["status"] == "stopped"
 
 
+async def test_a_service_that_is_asked_to_stop_keeps_its_queues(process):
+    client = await process.start()
+    session_id = await client.linked("1", "2", PHONE)
+    await client.ok("POST", f"{API}/{session_id}/stop")
+    accepted = [await client.send(session_id, FRIEND, f"number {n}") for n in range(5)]
+    code, took = await process.end(signal.SIGTERM)
+    assert (code, took < 10) == (0, True)
+
+    again = await process.start()
+    for message in accepted:
+        assert (await again.message(session_id, message["messageId"]))["status"] == "queued"
+    await again.ok("POST", f"{API}/{session_id}/start")
+    for message in accepted:
+        await again.delivered(session_id, message["messageId"])
+    ledger = sorted(await again.ledger(), key=lambda entry: entry["at"])
+    assert [entry["id"] for entry in ledger] == [message["waMessageId"] for message in accepted]
+    assert {entry["count"] for entry in ledger} == {1}
+
+
 async def test_a_second_service_on_the_same_data_is_refused(process):
     await process.start()
     second = Process(process.data, process.simulator_url, process.http)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +24,7 @@ def mount(app: typer.Typer, settings: Callable[[], Settings]) -> None:
         from wahook.moving.backup import back_up  # noqa: PLC0415
 
         done = back_up(_of_owner(settings()), file)
-        typer.echo(f"{file}: {len(done.sessions)} logins, {done.bytes / 1024 / 1024:.1f} MB. Keep it secret.")
+        typer.echo(f"{file}: {_logins(done.sessions)}, {done.bytes / 1024 / 1024:.1f} MB. Keep it secret.")
         if done.skipped:
             typer.echo(f"not linked yet, so not in it: {', '.join(done.skipped)}")
         if not done.database:
@@ -39,7 +39,7 @@ def mount(app: typer.Typer, settings: Callable[[], Settings]) -> None:
 
         chosen = _of_owner(settings())
         sessions = put_back(chosen, file)
-        typer.echo(f"{chosen.data}: {len(sessions)} logins are back; start the service")
+        typer.echo(f"{chosen.data}: {_logins(sessions)} back; start the service")
 
     @app.command("move-journal")
     def move(
@@ -74,6 +74,10 @@ def mount(app: typer.Typer, settings: Callable[[], Settings]) -> None:
             typer.echo(f"{one.client_id or '(no clientId)'} → {one.session_id or '?'}: {left_out}")
         if not any(one.problem is None for one in done):
             raise typer.Exit(1)
+
+
+def _logins(sessions: Sequence[str]) -> str:
+    return "1 login" if len(sessions) == 1 else f"{len(sessions)} logins"
 
 
 def _of_owner(settings: Settings) -> Settings:
