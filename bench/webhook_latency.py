@@ -157,8 +157,8 @@ def main() -> None:
             print(line("floor: bare POST", floor))
             print(line("floor: commit", commits))
             print(line("event -> webhook received", calls))
-            own = statistics.median(calls) - statistics.median(commits) - statistics.median(floor)
-            print(f"{'own cost at p50':<34}    {1000 * own:7.2f} ms")
+            after = [call - commit for call, commit in zip(calls, commits, strict=True)]
+            print(line("commit answered -> received", after))
             rate = house.all_at_once(ours, given.events)
             print(f"{'burst, ' + str(CHATS) + ' chats':<34}    {rate:7.0f} calls/s")
             house.close()
