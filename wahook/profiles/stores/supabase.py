@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from wahook.profiles.errors import ArchiveMissing, StoreFailed
 from wahook.profiles.stores.base import Stored
-from wahook.supabase.project import Project
 
 if TYPE_CHECKING:
     from storage3 import SyncStorageClient
@@ -40,6 +39,8 @@ class SupabaseStore:
             import httpx  # noqa: PLC0415 # both come with an optional extra
             from storage3 import SyncStorageClient  # noqa: PLC0415
             from storage3.exceptions import StorageApiError  # noqa: PLC0415
+
+            from wahook.supabase.project import Project  # noqa: PLC0415 # shared with the mirror
         except ImportError:
             raise StoreFailed("PROFILE_STORE=supabase needs the extra `supabase`") from None
         self.location = location
