@@ -107,6 +107,8 @@ class MessageReceived:
     type: str
     has_media: bool
     timestamp: int  # Unix seconds, as WhatsApp stamps it
+    chat_id: str = ""
+    is_group: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from actors.events import Event
-from actors.messages import JournalOperation, PageCall, PageEvent
+from actors.messages import JournalOperation, PageEvent
 from actors.model import (
     JSON,
     Ack,
@@ -24,6 +24,7 @@ from actors.model import (
     SendReceipt,
     SessionView,
 )
+from actors.page import PageCall
 
 
 class WhatsAppClient(Protocol):

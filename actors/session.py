@@ -22,14 +22,12 @@ from actors.leaving import IDLE, PAUSE, RECYCLE, Leaving
 from actors.messages import (
     AccountChanges,
     AckArrived,
-    AskPage,
     CheckNumber,
     CloseLane,
     ConnectionSuspect,
     Journaled,
     Logout,
     MessageArrived,
-    NoticeArrived,
     OpenLane,
     Recycle,
     RequestPairingCode,
@@ -38,6 +36,7 @@ from actors.messages import (
     Unload,
 )
 from actors.model import IncomingMessage, SessionStatus
+from actors.page import AskPage, NoticeArrived
 from actors.sending import Looked, Sends, Sent, pass_on
 from actors.session_journal import SessionJournal
 from actors.session_parts import SessionParts

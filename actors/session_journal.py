@@ -19,13 +19,13 @@ from actors.messages import (
     AckArrived,
     Journaled,
     JournalOperation,
-    NoticeArrived,
     RecordAck,
     RecordIncoming,
     UpdateAccount,
     Write,
 )
 from actors.model import IncomingMessage, OutgoingMessage
+from actors.page import NoticeArrived
 from actors.ports import Announce
 from actors.post import Post
 

@@ -15,8 +15,8 @@ from actors.events import (
     MessageRevoked,
     PollVote,
 )
-from actors.messages import NoticeArrived, Noticed
 from actors.model import Account, IncomingMessage, SessionStatus, SessionView
+from actors.page import NoticeArrived, Noticed
 from supervision import Exit
 
 
@@ -91,6 +91,8 @@ def received(session_id: str, message: IncomingMessage) -> MessageReceived:
         message.type,
         message.has_media,
         message.timestamp,
+        message.chat_id,
+        message.is_group,
     )
 
 

@@ -36,6 +36,7 @@ from actors.session import SessionActor
 from actors.session_parts import SessionParts, classify
 from actors.webhooks import WebhookParts, WebhooksActor
 from supervision import (
+    Actor,
     AutoShutdown,
     BackOff,
     ChildSpec,
@@ -58,6 +59,8 @@ GREETER = "greeter"
 MEMORY = "memory"
 JANITOR = "janitor"
 ARCHIVER = "archiver"
+MEDIA = "media"
+DOORKEEPER = "doorkeeper"
 MIRROR = "mirror"
 
 SERVERS = BackOff(min=0.2, max=30.0, retry_first_start=True)  # what others wait for comes back quickly
@@ -117,6 +120,11 @@ def memory(parts: MemoryParts) -> ChildSpec:
 def janitor(parts: JanitorParts) -> ChildSpec:
     """Who goes round once an hour."""
     return ChildSpec(JANITOR, partial(Janitor, parts=parts), backoff=WORKERS)
+
+
+def helper(name: str, actor: Callable[..., Actor], parts: object) -> ChildSpec:
+    """Somebody below the root whom nobody waits for."""
+    return ChildSpec(name, partial(actor, parts=parts), backoff=WORKERS)
 
 
 def assistant(parts: AssistantParts) -> ChildSpec:

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from actors.errors import RuleBroken
-from actors.messages import AskPage, PageCall
 from actors.model import JSON, NumberStatus
+from actors.page import AskPage, PageCall
 from wahook.journal.reader import JournalReader
 from wahook.page_cache import PageCache
 

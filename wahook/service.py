@@ -51,6 +51,7 @@ from wahook.pages import Keeping, PageDesk
 from wahook.processes import sweep
 from wahook.profiles import Profiles, VoidProfiles
 from wahook.profiles.setup import keeper_of
+from wahook.reception import Reception
 from wahook.sessions import SessionCommands, SessionsParts
 from wahook.settings import Settings
 from wahook.whatsapp.factory import Browsers
@@ -103,6 +104,14 @@ class Service:
             settings.media_fetch_deadline,
         )
         self.page_cache = PageCache(self._redis)
+        self._reception = Reception(
+            settings=settings,
+            reader=self._journal.reader,
+            redis=self._redis,
+            system=lambda: self.system,
+            desk=self._media_desk,
+            messages=lambda: self.messages,
+        )
         self.announcer = Announcer()
         self.board = Board()
         self.headroom = Headroom()
@@ -118,8 +127,8 @@ class Service:
                 reader=self._journal.reader,
                 announcer=self.announcer,
                 calendar=calendar,
-                duplicate_window=settings.duplicate_window,
                 drafts=Drafts(self._journal.reader, fetch=self._media.fetch),
+                duplicate_window=settings.duplicate_window,
             )
         )
         checks = Checks(
@@ -128,6 +137,7 @@ class Service:
         self.operations = OperationsDesk(self.system, self.sessions, self.board, checks, self.headroom.fields)
         self.edge = self._make_edge()
         self.announcer.subscribe(self.edge.publish)
+        self.announcer.subscribe(self._reception.hear)
         self.announcer.subscribe(self._webhooks.hear)
 
     # -- parts ------------------------------------------------------------------------------------------
@@ -150,6 +160,7 @@ class Service:
                     *self._mirror.children(lambda account: self.sessions.remember(account)),  # noqa: PLW0108
                     *(() if self._keeper is None else (tree.archiver(self._keeper),)),
                     *self._housekeeping().helpers(),
+                    *self._reception.children(),
                     *self._notifications.children(),
                 ),
             )
@@ -217,6 +228,11 @@ class Service:
             )
         )
 
+    def _media_desk(self) -> MediaDesk:
+        """One for each loop that asks."""
+        links = Links(self.settings.media_path / "links")
+        return MediaDesk(self._media, links, self._journal.reader, self.sessions)
+
     def _make_edge(self) -> EdgeServer:
         metrics = Metrics(
             self.meters,
@@ -247,9 +263,7 @@ class Service:
                     self.settings.absent_numbers_kept_for,
                 ),
             ),
-            media=MediaDesk(
-                self._media, Links(self.settings.media_path / "links"), self._journal.reader, self.sessions
-            ),
+            media=self._media_desk(),
         )
         return EdgeServer(parts, self.settings.host, self.settings.port)
 

@@ -15,7 +15,6 @@ from actors.events import StatusChanged
 from actors.messages import (
     UNSET,
     AccountChanges,
-    AskPage,
     CheckNumber,
     DeleteAccount,
     Logout,
@@ -25,6 +24,7 @@ from actors.messages import (
     UpdateAccount,
 )
 from actors.model import JSON, Account, NumberStatus, SessionConfig, SessionId, SessionStatus
+from actors.page import AskPage
 from actors.ports import Calendar, Profiles
 from supervision import AdminError, AlreadyPresent, AlreadyStarted, ChildSpec, NotFound, System
 from wahook.announcer import Announcer

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from actors.errors import RuleBroken, SendRefused
-from actors.messages import PageCall
 from actors.model import NumberStatus
+from actors.page import PageCall
 from wahook.edge.ports import MediaFile
 from wahook.media.store import MediaStore
 

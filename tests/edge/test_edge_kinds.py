@@ -3,8 +3,8 @@
 import aiohttp
 import pytest
 
-from actors.messages import PageCall
 from actors.model import MessageStatus
+from actors.page import PageCall
 from wahook.edge.ports import Draft, MediaDraft, MediaFile
 from wahook.whatsapp.calls import PageCallFailed
 

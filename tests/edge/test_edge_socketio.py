@@ -165,6 +165,8 @@ async def test_every_event_has_the_name_and_the_fields_of_the_contract(listen, r
                 "type": "chat",
                 "hasMedia": False,
                 "timestamp": 1700000000,
+                "chatId": "",
+                "isGroup": False,
             },
         ),
         (

@@ -13,15 +13,9 @@ from actors.errors import DeadlinePassed, JournalError, RuleBroken, SessionNotRe
 from actors.events import AiFailed, MessageReceived
 from actors.hearing import Heard
 from actors.journal_writer import JournalWriter
-from actors.messages import (
-    AcceptMessage,
-    AccountChanges,
-    PageCall,
-    RecordIncoming,
-    SaveAccount,
-    UpdateAccount,
-)
+from actors.messages import AcceptMessage, AccountChanges, RecordIncoming, SaveAccount, UpdateAccount
 from actors.model import Account, AiConfig, IncomingMessage, OutgoingMessage, SessionConfig
+from actors.page import PageCall
 from supervision import BackOff, ChildSpec, SupervisorSpec, System
 from wahook.asking import write
 from wahook.journal import open_journal

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from actors.errors import SendRefused
-from actors.messages import PageCall
+from actors.messages import MessageArrived
 from actors.model import Ack, OutgoingMessage
+from actors.page import PageCall
 
 from .conftest import Phones, Session
 
@@ -74,6 +75,7 @@ def test_a_reply_quotes_and_a_mention_names_a_person(linked: Session):
 
 def test_an_incoming_message_can_be_replied_to_reacted_to_and_forwarded(linked: Session, phones: Phones):
     theirs = phones.write(linked.number, "the original")
+    linked.ear.wait(MessageArrived, lambda event: event.message.wa_message_id == theirs)
     target = {"chat": f"{FRIEND}@c.us", "id": theirs, "fromMe": False}
     reply = send(linked, of_type(linked, "text", "yes", replyTo=target))
     assert record(linked, reply)["quotedStanzaID"] == theirs
@@ -112,6 +114,7 @@ def test_what_nobody_knows_is_refused_for_good(linked: Session):
 
 def test_a_message_of_somebody_else_cannot_be_deleted_for_everyone(linked: Session, phones: Phones):
     theirs = phones.write(linked.number, "mine to keep")
+    linked.ear.wait(MessageArrived, lambda event: event.message.wa_message_id == theirs)
     target = {"chat": FRIEND, "id": theirs, "fromMe": False}
     with pytest.raises(SendRefused) as caught:
         linked.client.send(of_type(linked, "revoke", target=target), 10).result(11)
@@ -121,6 +124,7 @@ def test_a_message_of_somebody_else_cannot_be_deleted_for_everyone(linked: Sessi
 def test_a_chat_can_be_seen_and_typed_into_and_presence_shown(linked: Session, phones: Phones):
     sender = "491700000999"
     theirs = phones.write(linked.number, "read me", **{"from": sender})
+    linked.ear.wait(MessageArrived, lambda event: event.message.wa_message_id == theirs)
     ask = linked.client.ask
     assert ask(PageCall.SEEN, {"chat": sender}, 5).result(6) == {"unread": 1}
     assert ask(PageCall.SEEN, {"chat": sender}, 5).result(6) == {"unread": 0}

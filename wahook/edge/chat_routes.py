@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from actors.messages import PageCall
 from actors.model import JSON
+from actors.page import PageCall
 from wahook.edge.message_schemas import Chat
 from wahook.edge.page_schemas import (
     AboutBody,

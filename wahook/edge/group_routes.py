@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from actors.messages import PageCall
+from actors.page import PageCall
 from wahook.edge.chat_routes import SESSION
 from wahook.edge.page_schemas import (
     FullGroup,

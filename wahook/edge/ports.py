@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from actors.durable import Delivery, TaskState
-from actors.messages import Accepted, AlreadyAccepted, Duplicate, PageCall
+from actors.messages import Accepted, AlreadyAccepted, Duplicate
 from actors.model import (
     JSON,
     Account,
@@ -26,6 +26,7 @@ from actors.model import (
     SessionStatus,
     SessionView,
 )
+from actors.page import PageCall
 from supervision import Snapshot, Transition
 
 Verb: TypeAlias = Literal["restart", "stop", "start", "retry"]

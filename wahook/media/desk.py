@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from actors.errors import DomainError, Fault, RuleBroken, SendRefused
-from actors.messages import AskPage, PageCall
 from actors.model import JSON
+from actors.page import AskPage, PageCall
 from wahook import references
 from wahook.edge.ports import MediaFile
 from wahook.journal.reader import JournalReader

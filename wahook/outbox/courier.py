@@ -15,8 +15,9 @@ import structlog
 
 from actors.errors import DomainError, JournalError, SendRefused, SessionNotReady
 from actors.events import MessageFailed, MessageSent
-from actors.messages import AskPage, BeginAttempt, EndAttempt, PageCall, SendMessage, Write
+from actors.messages import BeginAttempt, EndAttempt, SendMessage, Write
 from actors.model import Ack, MessageStatus, OutgoingMessage, SendReceipt
+from actors.page import AskPage, PageCall
 from actors.ports import Announce
 from supervision import AskTimeout, Handle, MailboxFull, RemoteError
 from supervision import DomainError as Answer

@@ -14,8 +14,9 @@ from concurrent.futures import Future, InvalidStateError
 import structlog
 
 from actors.errors import Fault, PermanentLoss, TransientLoss
-from actors.messages import PageCall, PageEvent, ProfileClosed, ProfileReady, StateChanged
+from actors.messages import PageEvent, ProfileClosed, ProfileReady, StateChanged
 from actors.model import JSON, Ack, IncomingMessage, NumberStatus, OutgoingMessage, PageState, SendReceipt
+from actors.page import PageCall
 from actors.ports import WhatsAppClient
 from wahook.profiles import snapshot
 from wahook.profiles.errors import ArchiveDamaged, ProfileInUse, WrongKey

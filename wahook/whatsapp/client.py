@@ -17,8 +17,9 @@ import structlog
 from structlog.contextvars import bind_contextvars
 
 from actors.errors import DeadlinePassed, Fault, SendFailed, SessionNotReady
-from actors.messages import PageCall, PageEvent
+from actors.messages import PageEvent
 from actors.model import JSON, Ack, IncomingMessage, NumberStatus, OutgoingMessage, PageState, SendReceipt
+from actors.page import PageCall
 from wahook.browser.driver import ChromeDriver, SeleniumFault
 from wahook.browser.makers import BrowserMaker
 from wahook.loop import LoopThread

@@ -14,13 +14,12 @@ from actors.messages import (
     LoadingProgress,
     LoggedOut,
     MessageArrived,
-    NoticeArrived,
-    Noticed,
     PageEvent,
     QrShown,
     StateChanged,
 )
 from actors.model import Ack, IncomingMessage, NumberStatus, PageState
+from actors.page import NoticeArrived, Noticed
 
 EPOCH_FROM = 1_000_000_000  # a ban's end may be told as a moment instead of a length
 

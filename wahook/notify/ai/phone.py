@@ -10,8 +10,8 @@ from typing import Protocol
 import structlog
 
 from actors.errors import DomainError, Fault
-from actors.messages import AskPage, PageCall
 from actors.model import JSON
+from actors.page import AskPage, PageCall
 from supervision import RemoteError
 from wahook.journal.chats import ChatReader
 

@@ -1,0 +1,82 @@
+"""The keeper of files and the doorkeeper: what they do, and what they survive."""
+
+from contextlib import contextmanager
+from functools import partial
+
+from actors.doorkeeper import Doorkeeper, DoorkeeperParts, Knocked, Verdict
+from actors.errors import JournalError, RuleBroken, SessionNotReady
+from actors.media_keeper import FetchMedia, MediaKeeper, MediaKeeperParts, Sweep
+from supervision import ChildSpec, SupervisorSpec
+from supervision.testing import VirtualTree
+
+
+@contextmanager
+def tree_of(actor, parts):
+    with VirtualTree() as tree:
+        tree.start(SupervisorSpec((ChildSpec("it", partial(actor, parts=parts)),)))
+        tree.settle()
+        yield tree
+
+
+def test_files_are_swept_every_hour_but_for_those_that_wait_to_be_sent():
+    swept = []
+    parts = MediaKeeperParts(
+        sweep=lambda keep: swept.append(keep) or 2, waiting=lambda: {"media_a"}, fetch=lambda *_: None
+    )
+    with tree_of(MediaKeeper, parts) as tree:
+        tree.advance(301)
+        assert swept == [{"media_a"}]
+        tree.advance(3600)
+        assert len(swept) == 2
+
+
+def test_nothing_is_swept_while_nobody_knows_what_waits():
+    def away():
+        raise JournalError("away")
+
+    swept = []
+    parts = MediaKeeperParts(sweep=swept.append, waiting=away, fetch=lambda *_: None)
+    with tree_of(MediaKeeper, parts) as tree:
+        tree.tell("it", Sweep())
+        tree.settle()
+        assert swept == []
+        assert tree.handle("it").incarnation == 1
+
+
+def test_a_file_that_cannot_be_fetched_is_left_for_whoever_asks():
+    asked = []
+
+    def fetch(session_id, wa_id):
+        asked.append((session_id, wa_id))
+        if wa_id == "A":
+            raise SessionNotReady("it is down")
+
+    parts = MediaKeeperParts(sweep=lambda _: 0, waiting=set, fetch=fetch)
+    with tree_of(MediaKeeper, parts) as tree:
+        for wa_id in "AB":
+            tree.tell("it", FetchMedia("s", wa_id))
+        tree.settle()
+        assert asked == [("s", "A"), ("s", "B")]
+        assert tree.handle("it").incarnation == 1
+
+
+def test_who_sends_too_much_is_told_once():
+    verdicts = [Verdict.FINE, Verdict.FIRST_OVER, Verdict.OVER]
+    told = []
+    parts = DoorkeeperParts(count=lambda *_: verdicts.pop(0), notify=lambda *who: told.append(who))
+    with tree_of(Doorkeeper, parts) as tree:
+        for _ in range(3):
+            tree.tell("it", Knocked("s", "49"))
+        tree.settle()
+    assert told == [("s", "49")]
+
+
+def test_a_notice_that_cannot_be_sent_harms_nobody():
+    def refuse(*_):
+        raise RuleBroken("unknown_session", "gone")
+
+    parts = DoorkeeperParts(count=lambda *_: Verdict.FIRST_OVER, notify=refuse)
+    with tree_of(Doorkeeper, parts) as tree:
+        tree.tell("it", Knocked("s", "49"))
+        tree.settle()
+        assert tree.handle("it").incarnation == 1
