@@ -63,11 +63,16 @@ class Probe:
             if self._last is not None and self._clock() - self._last.at < self._fresh:
                 return self._last
             running = self._running or self._begin()
-        done, _ = await asyncio.wait({asyncio.wrap_future(running)}, timeout=self._deadline)
+        waiting = asyncio.wrap_future(running)
+        try:
+            done, _ = await asyncio.wait({waiting}, timeout=self._deadline)
+        finally:
+            waiting.cancel()  # ours alone: the check itself runs, and others wait for it
         return running.result() if done else Reading(False, self._clock())
 
     def _begin(self) -> Future[Reading]:
         self._running = running = Future[Reading]()
+        running.set_running_or_notify_cancel()
         threading.Thread(target=self._run, args=(running,), name=f"probe {self.name}", daemon=True).start()
         return running
 

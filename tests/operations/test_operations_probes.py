@@ -47,6 +47,17 @@ async def test_many_who_ask_at_once_wait_for_one_check(clock):
     assert len(asked) == 1
 
 
+async def test_one_who_goes_away_takes_nothing_from_the_others():
+    gate = threading.Event()
+    probe = Probe("database", lambda: gate.wait(10))
+    leaver, stayer = asyncio.create_task(probe.look()), asyncio.create_task(probe.look())
+    await asyncio.sleep(0)
+    leaver.cancel()
+    await asyncio.gather(leaver, return_exceptions=True)
+    gate.set()
+    assert (await stayer).ok
+
+
 async def test_what_fails_is_not_well_and_is_asked_again_later(clock):
     faults = [ConnectionError("down"), None]
 
