@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser]
 PHONES = [f"4915100000{number:02}" for number in range(10)]
 FRIEND = "491769999999"
 # Short where production would only wait longer.
-QUICK = {"watchdog_interval": 1.0, "heartbeat_interval": 2.0, "page_call_deadline": 2.0}
+QUICK = {"watchdog_interval": 1.0, "heartbeat_interval": 2.0, "page_call_deadline": 4.0}
 
 
 async def linked(house, number):
