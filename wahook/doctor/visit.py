@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 
-from wahook.doctor import browser, machine, network, stores
+from wahook.doctor import browser, machine, mirror, network, stores
 from wahook.doctor.findings import Finding, broken
 from wahook.settings import Settings
 
@@ -26,6 +26,7 @@ CHECKS: Sequence[tuple[str, Check]] = (
     ("dashboard", browser.check_dashboard),
     ("redis", stores.check_redis),
     ("database", stores.check_database),
+    ("supabase", mirror.check_mirror),
     ("network", network.check_whatsapp),
 )
 

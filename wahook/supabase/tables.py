@@ -82,9 +82,9 @@ class SupabaseTables:
         return [row for row in found.data if isinstance(row, dict)]
 
     async def ping(self) -> None:
-        """Prove that both tables are there for us."""
+        """Prove that both tables are there for us, with what the original's did not have."""
         for table in Table:
-            await self._told(self._rest.from_(table.value).select("session_id").limit(1).execute())
+            await self._told(self._rest.from_(table.value).select(*table.key.split(",")).limit(1).execute())
 
     async def close(self) -> None:
         """Let the connections go."""
