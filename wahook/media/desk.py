@@ -19,7 +19,7 @@ from wahook.media.fetching import MediaFetcher
 from wahook.media.links import Links
 from wahook.media.store import Stored
 
-PIECE = 3 * 2**18  # bytes that the page is asked for at once
+PIECE = 2**18  # bytes that the page is asked for at once
 OPEN_DEADLINE = 60.0  # seconds in which the page downloads a file from WhatsApp
 
 
