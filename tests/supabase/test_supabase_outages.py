@@ -295,3 +295,40 @@ async def test_a_crash_of_the_mirror_is_followed_by_another_that_goes_on(house, 
     await house.arrive("c")
     await house.settled()
     assert postgrest.rows("messages", "wa_message_id") == ["a", "b", "c"]
+
+
+async def test_a_writer_that_crashes_as_a_round_ends_only_has_it_shipped_again(house, postgrest):
+    await house.ready()
+    await house.settled()
+    taken = asyncio.Event()
+    upsert = postgrest._upsert
+
+    def take(*parts):
+        taken.set()
+        return upsert(*parts)
+
+    postgrest._upsert = take
+    await house.arrive("a", "b")
+    await taken.wait()
+    await house.system.kill(tree.WRITER, "test")
+    await until(lambda: "b" in postgrest.rows("messages", "wa_message_id"))
+    await house.settled()
+    assert postgrest.rows("messages", "wa_message_id") == ["a", "b"]
+
+
+async def test_accounts_are_asked_for_again_when_the_first_time_failed(house, postgrest):
+    await postgrest.stop()
+    known = {"id": "9", "user_id": "8", "session_id": "user_8_wa_9", "status": "ready"}
+    postgrest.tables["whatsapp_accounts"].append(known)
+    await postgrest.start()
+    select, failures = postgrest._select, [1, 2]
+
+    def fail_twice(table, query):
+        if "order" in query and failures:
+            failures.pop()
+            return web.Response(status=503)
+        return select(table, query)
+
+    postgrest._select = fail_twice
+    await until(lambda: house.found)
+    assert not failures
