@@ -67,7 +67,9 @@ async def test_a_backup_taken_while_it_runs_brings_the_sessions_up_elsewhere(hou
     assert {wire[sent] for sent in client.sent} == {1}
 
 
-async def test_a_login_of_another_program_is_taken_over_and_comes_up_without_a_code(house, elsewhere, tmp_path):
+async def test_a_login_of_another_program_is_taken_over_and_comes_up_without_a_code(
+    house, elsewhere, tmp_path
+):
     client = house.client
     session_id = await client.linked("1", "2", PHONE)
     await asyncio.to_thread(house.service.stop)
