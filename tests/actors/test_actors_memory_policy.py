@@ -92,9 +92,7 @@ def test_of_several_the_largest_goes_first_and_only_one_at_a_time(guard):
 def test_past_the_limit_of_all_the_largest_that_grew_is_recycled_even_within_its_budget(guard):
     guard.look(400, size(100), size(150, "b"))
     order = guard.look(460, size(130), size(155, "b"))  # b is as large as when it was fresh
-    assert order == Order(
-        "a", "the service is past its limit", 60.0
-    )
+    assert order == Order("a", "the service is past its limit", 60.0)
     assert guard.levels == [EASY, TIGHT]
 
 

@@ -257,3 +257,18 @@ def test_a_long_history_is_never_sorted_or_scanned(sqlite_url: str, query: str, 
         plan = " ".join(str(row) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}"))
     assert index in plan
     assert "TEMP B-TREE" not in plan
+
+
+def test_the_last_activity_is_the_newest_message_of_either_direction(bench: Bench):
+    reader = bench.journal.reader
+    assert reader.last_activity(SESSION) is None
+    bench.write(AcceptMessage(message("a"), None))
+    assert reader.last_activity(SESSION) == NOON
+    bench.calendar.turn(60)
+    bench.write(RecordIncoming(SESSION, (incoming("in1"),)))
+    received = bench.calendar()
+    bench.calendar.turn(60)
+    assert reader.last_activity(SESSION) == received
+    bench.write(AcceptMessage(message("b"), None))
+    assert reader.last_activity(SESSION) == bench.calendar()
+    assert reader.last_activity(OTHER) is None

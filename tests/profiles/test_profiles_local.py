@@ -218,6 +218,21 @@ def test_a_profile_set_aside_keeps_its_login_data_but_not_its_caches_and_only_th
     assert second.exists()
 
 
+def test_what_was_set_aside_long_ago_is_cleared_and_nothing_else(tmp_path: Path):
+    profiles = Profiles(tmp_path / "sessions")
+    old, new = SESSION, f"{SESSION}0"
+    for session, at in ((old, datetime(2030, 1, 1, tzinfo=UTC)), (new, LATER)):
+        made_profile(profiles.path(session))
+        profiles.set_aside(session, now=at)
+    made_profile(profiles.path(old))
+    strange = profiles.root / f"session-{SESSION}.corrupt-some-day"
+    strange.mkdir()
+    assert profiles.clear_aside(LATER) == 1
+    assert profiles.set_aside_of(old) == [strange]
+    assert len(profiles.set_aside_of(new)) == 1
+    assert profiles.exists(old)
+
+
 def test_a_profile_too_large_to_keep_is_removed_instead_of_set_aside(tmp_path: Path):
     profiles = Profiles(tmp_path / "sessions", budget=20_000)
     path = made_profile(profiles.make(SESSION))
