@@ -43,6 +43,7 @@ KINDS = [
     (b"PK\x03\x04", "application/msword", None, "application/msword", "document"),
     (b"<svg/>", "image/svg+xml", None, "image/svg+xml", "document"),
     (b"?", None, None, "application/octet-stream", "document"),
+    (b"no picture", "image/png", None, "application/octet-stream", "document"),
 ]  # fmt: skip
 
 

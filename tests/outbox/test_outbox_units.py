@@ -14,6 +14,7 @@ from actors.errors import DeadlinePassed, JournalError, RuleBroken, SendFailed, 
 from actors.events import Event, MessageFailed, MessageSent
 from actors.messages import BeginAttempt, EndAttempt, SendMessage, Write
 from actors.model import Ack, MessageStatus, OutgoingMessage, SendReceipt
+from actors.page import AskPage, PageCall
 from supervision import ActorDown, AwaitableFuture, Handle, MailboxFull, SystemClock
 from wahook.outbox.courier import Again, Courier, Dropped, Failed, NotNow, Sent
 from wahook.outbox.gate import Gate, Interrupted
@@ -146,6 +147,44 @@ def test_each_answer_of_a_session_has_one_ending(answer: object, ending: EndAtte
     script = Scripted(ROW, answer, None)
     assert courier(script).attempt("msg_1") == Dropped()
     assert script.asked == [BeginAttempt("msg_1"), SendMessage(ROW, 30.0, may_be_on_wire=False), ending]
+
+
+TYPED = replace(ROW, typing=3.0)
+SHOWN = AskPage(PageCall.CHAT_STATE, {"chat": ROW.to, "state": "composing"})
+
+
+def test_typing_is_shown_for_its_time_before_the_first_try_only() -> None:
+    pauses: list[float] = []
+    script = Scripted(TYPED, None, SendReceipt("3EB0AA", Ack.SERVER), None)
+    courier(script, pauses=pauses).attempt("msg_1")
+    assert script.asked[1:3] == [SHOWN, SendMessage(TYPED, 30.0, may_be_on_wire=False)]
+    assert pauses == [3.0]
+    again = replace(TYPED, attempts=1)
+    script = Scripted(again, SendReceipt("3EB0AA", Ack.SERVER), None)
+    courier(script).attempt("msg_1")
+    assert script.asked[1] == SendMessage(again, 30.0, may_be_on_wire=False)
+
+
+def test_a_voice_note_is_recorded_instead_of_typed() -> None:
+    voice = replace(TYPED, type="voice", content={"media": {}})
+    script = Scripted(voice, None, SendReceipt("3EB0AA", Ack.SERVER), None)
+    courier(script).attempt("msg_1")
+    assert script.asked[1] == AskPage(PageCall.CHAT_STATE, {"chat": ROW.to, "state": "recording"})
+    assert script.asked[2] == SendMessage(voice, 120.0, may_be_on_wire=False)
+
+
+@pytest.mark.parametrize("away", [SessionNotReady("qr"), ActorDown("down"), DeadlinePassed("late")])
+def test_typing_that_cannot_be_shown_spends_no_attempt(away: Exception) -> None:
+    queued = replace(TYPED, status=MessageStatus.QUEUED)
+    script = Scripted(TYPED, away, queued)
+    assert courier(script).attempt("msg_1") == NotNow()
+    assert script.asked[-1] == EndAttempt("msg_1", MessageStatus.QUEUED, spent=False)
+
+
+def test_typing_to_nobody_is_left_to_the_send_which_says_why() -> None:
+    failed = replace(TYPED, status=MessageStatus.FAILED, error="not_on_whatsapp: no")
+    script = Scripted(TYPED, SendRefused("not_on_whatsapp", "no"), SendRefused("not_on_whatsapp", "no"), failed)
+    assert courier(script).attempt("msg_1") == Failed("not_on_whatsapp: no")
 
 
 def test_a_row_that_was_begun_before_is_looked_for_first() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from actors.errors import DomainError, Fault, RuleBroken, SendRefused
@@ -71,7 +71,10 @@ class MediaDesk:
         media = row.content.get("media")
         if not isinstance(media, dict):
             raise RuleBroken("unknown_media", "this message has no file")
-        return _file(self, await asyncio.to_thread(self.fetcher.store.find, str(media["id"])))
+        stored = await asyncio.to_thread(self.fetcher.store.find, str(media["id"]))
+        return _file(
+            self, replace(stored, mimetype=str(media["mimetype"]), filename=_text(media["filename"]))
+        )
 
     async def _received(self, session_id: str, reference: references.Reference) -> Stored:
         known = await asyncio.to_thread(self.links.find, session_id, reference.wa_message_id)
@@ -100,6 +103,10 @@ class MediaDesk:
             arguments: dict[str, JSON] = {"handle": handle, "offset": offset, "count": PIECE}
             answer = await self.page.ask_page(session_id, AskPage(PageCall.MEDIA_READ, arguments))
             yield base64.b64decode(str(answer))
+
+
+def _text(value: JSON) -> str | None:
+    return None if value is None else str(value)
 
 
 def _file(desk: MediaDesk, stored: Stored) -> MediaFile:

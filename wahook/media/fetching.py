@@ -57,9 +57,10 @@ class MediaFetcher:
         media_id = wanted.media_id or ""
         found = self.store.find(media_id)
         self.store.touch(media_id)
-        return Stored(
-            media_id, wanted.mimetype or found.mimetype, found.size, wanted.filename or found.filename
-        )
+        mimetype = found.mimetype
+        if mimetype == kinds.UNKNOWN:
+            mimetype = kinds.mimetype_of(b"", wanted.mimetype)
+        return Stored(media_id, mimetype, found.size, wanted.filename or found.filename)
 
     def _decode(self, data: str, wanted: MediaDraft) -> Stored:
         text = data.partition(",")[2] if data.startswith("data:") else data

@@ -34,11 +34,14 @@ def sniffed(head: bytes) -> str | None:
 
 
 def mimetype_of(head: bytes, said: str | None) -> str:
-    """What is proven, else what was said. A container type that was said more exactly stays so."""
+    """What is proven, else what was said, but for pictures: what is none by its bytes is none.
+
+    A container type that was said more exactly stays so.
+    """
     proven = sniffed(head)
     said = (said or "").partition(";")[0].strip().lower() or None
     if proven is None:
-        return said or UNKNOWN
+        return UNKNOWN if said is None or said in _SHOWN else said
     if said is not None and _agrees(proven, said):
         return said
     return proven

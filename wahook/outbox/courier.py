@@ -125,7 +125,7 @@ class Courier:
         self.seam("after_begin")
         if not isinstance(row, OutgoingMessage):
             return self._why_not(message_id)
-        if row.typing > 0 and not self._type(row):
+        if row.typing > 0 and row.attempts == 0 and not self._type(row):
             given_back = EndAttempt(row.message_id, MessageStatus.QUEUED, error=row.error, spent=False)
             return self._end(row, given_back)
         return self._end(row, self._judge(row, self._send(row)))

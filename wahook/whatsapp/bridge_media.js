@@ -1,7 +1,7 @@
 // A part of the bridge: files come in and go out in pieces, so that no single message of DevTools is large.
 (window.__wahookParts ??= []).push((kit) => {
   'use strict';
-  const { Refusal, ready, text, keyOf, find, common, senders } = kit;
+  const { Refusal, store, ready, text, keyOf, find, common, senders } = kit;
   const FORGET_AFTER_MS = 10 * 60 * 1000;
   const TYPES = { image: 'image', video: 'video', audio: 'audio', voice: 'audio', document: 'document', sticker: 'sticker' };
 
@@ -42,6 +42,9 @@
     const held = incoming.get(id);
     if (held?.size !== size) throw new Refusal('media_gap', 'the file is not in the page');
     incoming.delete(id);
+    // What a failed try has left: wa-js waits until the message is added, which it would not be again.
+    const stale = store().MsgStore.get(options.messageId);
+    if (stale) for (const collection of [chat.msgs, store().MsgStore]) collection.remove(stale);
     const name = filename ?? `${kind}.${mimetype.split('/')[1].replace(/[^a-z0-9]/gi, '')}`;
     const file = new File(held.parts, name, { type: mimetype });
     return window.WPP.chat.sendFileMessage(text(chat.id), file, {
