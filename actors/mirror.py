@@ -133,6 +133,7 @@ class Mirror(Actor):
         self._knows_strangers = False
         self._failures = self._shipped = 0
         self._last: Shipment = Shipment()
+        self._refusal: str | None = None
 
     def started(self) -> None:
         """Open what was set aside, for somebody may have mended what was wrong; then look."""
@@ -181,6 +182,7 @@ class Mirror(Actor):
         if shipment.shipped:
             self._write(EndMirrorChanges(shipment.shipped))
         for refusal in shipment.refused:
+            self._refusal = refusal.error
             log.error("mirror.set_aside", changes=len(refusal.seqs), why=refusal.error)
             self._write(SetAsideMirrorChanges(refusal.seqs, refusal.error))
         self._judge(shipment)
@@ -261,6 +263,7 @@ class Mirror(Actor):
             shipped=self._shipped,
             open=max(0, shipment.open - len(shipment.shipped)),
             set_aside=shipment.set_aside + sum(len(one.seqs) for one in shipment.refused),
+            last_refusal=self._refusal,
             failures_in_a_row=self._failures,
             last_error=shipment.failure,
         )

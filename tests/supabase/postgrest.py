@@ -39,6 +39,7 @@ class Postgrest:
 
     tables: dict[str, list[Row]] = field(default_factory=lambda: {name: [] for name in UNIQUE})
     refuse: Callable[[str, Row], Refusal | None] = lambda table, row: None
+    refuse_deletion: Refusal | None = None
     script: deque[web.Response | float] = field(default_factory=deque)  # next answers; seconds: that slow
     requests: list[tuple[str, str, int]] = field(default_factory=list)  # method, table, rows
     url: str = ""
@@ -87,6 +88,8 @@ class Postgrest:
                 return self._upsert(table, body, request)
             case "PATCH":
                 return self._update(table, body, request.query)
+            case "DELETE" if self.refuse_deletion is not None:
+                return self.refuse_deletion.answer()
             case "DELETE":
                 self.tables[table] = [row for row in self.tables[table] if not _is(row, request.query)]
                 return web.Response(status=204)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
@@ -12,7 +13,7 @@ from actors.model import Ack
 from wahook.supabase.changes import DELETED
 from wahook.supabase.parting import TRIES
 
-from .house import SESSION, until
+from .house import QUICK, SESSION, until
 from .postgrest import Refusal
 
 
@@ -332,3 +333,41 @@ async def test_accounts_are_asked_for_again_when_the_first_time_failed(house, po
     postgrest._select = fail_twice
     await until(lambda: house.found)
     assert not failures
+
+
+async def test_a_deletion_that_is_refused_is_set_aside_and_holds_up_nothing(house, postgrest):
+    await house.ready()
+    await house.ready("3", "4")
+    await house.settled()
+    postgrest.refuse_deletion = Refusal(409, "23503", 'violates foreign key constraint "orders_session"')
+    await house.write(DeleteAccount(SESSION))
+    await house.arrive("a", session_id="user_3_wa_4")
+    await house.settled()
+    assert postgrest.rows("messages", "wa_message_id") == ["a"]
+    (aside,) = house.journal.queues.set_aside_changes()
+    assert (aside.kind, aside.key) == (DELETED, SESSION)
+    assert "orders_session" in (aside.error or "")
+    await until(lambda: "orders_session" in (house.report()["last_refusal"] or ""), house.report)
+
+
+async def test_an_account_that_can_be_neither_written_nor_adopted_is_set_aside(house, postgrest):
+    postgrest.refuse = lambda table, row: Refusal(409, "23505") if table == "whatsapp_accounts" else None
+    postgrest._update = lambda *_: Refusal(400, "22P02", "invalid uuid").answer()
+    await house.ready()
+    await house.arrive("a")
+    await house.settled()
+    assert postgrest.rows("messages", "wa_message_id") == ["a"]
+    assert [one.key for one in house.journal.queues.set_aside_changes()] == [SESSION]
+
+
+async def test_a_refused_row_whose_session_is_deleted_meanwhile_is_forgotten(open_house, postgrest):
+    house = open_house(pace=replace(QUICK, parting=0.5))
+    await house.ready()
+    await house.settled()
+    postgrest.refuse = lambda table, row: Refusal(400, "23514") if table == "messages" else None
+    await house.arrive("a")
+    await until(lambda: house.shipper._parting.doubtful == 1)
+    await house.write(DeleteAccount(SESSION))
+    await house.settled()
+    await until(lambda: house.shipper._parting.doubtful == 0)
+    assert house.journal.queues.set_aside_changes() == []

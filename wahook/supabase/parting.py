@@ -54,7 +54,7 @@ class Parting:
         except RowsRefused as refusal:
             if len(request) == 1:
                 if not await self._adopted(table, request[0], refusal):
-                    self._alone.append((table, request[0], refusal))
+                    self.refused(table, request[0], refusal)
                     return
             else:
                 half = len(request) // 2
@@ -62,10 +62,18 @@ class Parting:
                 await self._doubt(table, request[-1])
                 await self.send(table, request[half:], shipped)
                 return
-        self._taken.add(table)
         for parcel in request:
-            self._refusals.pop((table, parcel.key), None)
-            shipped += parcel.seqs
+            self.taken(table, parcel, shipped)
+
+    def refused(self, table: Table, parcel: Parcel, refusal: RowsRefused) -> None:
+        """This was refused alone: a row, or what is to become of a session's rows."""
+        self._alone.append((table, parcel, refusal))
+
+    def taken(self, table: Table, parcel: Parcel, shipped: list[int]) -> None:
+        """This was taken."""
+        self._taken.add(table)
+        self._refusals.pop((table, parcel.key), None)
+        shipped += parcel.seqs
 
     def finish(self) -> list[Refusal]:
         """The round is over: those that were refused often enough. MirrorAway if it was no row's fault."""
@@ -73,6 +81,9 @@ class Parting:
             suspect = refusal.sure or table in self._taken or (table, parcel.key) in self._refusals
             if not suspect:
                 raise MirrorAway(str(refusal))
+        here = {(table, parcel.key) for table, parcel, _ in self._alone}
+        for place in self._refusals.keys() - here:  # gone from the journal meanwhile
+            del self._refusals[place]
         return [found for one in self._alone if (found := self._counted(*one)) is not None]
 
     def _counted(self, table: Table, parcel: Parcel, refusal: RowsRefused) -> Refusal | None:
@@ -85,8 +96,12 @@ class Parting:
 
     async def _adopted(self, table: Table, parcel: Parcel, refusal: RowsRefused) -> bool:
         """A user's row of this account was made by somebody else, who did not know the session's id."""
-        taken = table is Table.ACCOUNTS and refusal.answer.code == TAKEN_ALREADY
-        return taken and await self._taker.adopt(parcel.record)
+        if table is not Table.ACCOUNTS or refusal.answer.code != TAKEN_ALREADY:
+            return False
+        try:
+            return await self._taker.adopt(parcel.record)
+        except RowsRefused:
+            return False
 
     async def _doubt(self, table: Table, newest: Parcel) -> None:
         """The newest row tells whether it is the table's fault, or that of many old rows."""

@@ -14,7 +14,7 @@ from actors.mirror import Refusal, Shipment
 from actors.model import Account, Direction, OutgoingMessage
 from wahook.edge.ports import Received
 from wahook.loop import LoopThread
-from wahook.supabase.faults import MirrorAway
+from wahook.supabase.faults import MirrorAway, RowsRefused
 from wahook.supabase.parcels import Parcel, parcels
 from wahook.supabase.parting import Parting
 from wahook.supabase.plan import MessageKey, Segment, plan
@@ -139,6 +139,8 @@ class SupabaseShipper:
             round_.refused += self._parting.finish()
         except MirrorAway as away:
             return away
+        except RowsRefused as refusal:
+            return MirrorAway(str(refusal), setup=True)
         return None
 
     async def _segment(self, segment: Segment, round_: _Round) -> None:
@@ -148,8 +150,13 @@ class SupabaseShipper:
             for request in parcels(table, there):
                 await self._parting.send(table, request, round_.shipped)
         for session_id, seqs in segment.deletions.items():
-            await self._tables.forget(session_id)
-            round_.shipped += seqs
+            parcel = Parcel(("deleted", session_id), tuple(seqs), {})
+            try:
+                await self._tables.forget(session_id)
+            except RowsRefused as refusal:  # somebody else's rows hang on them
+                self._parting.refused(Table.ACCOUNTS, parcel, refusal)
+            else:
+                self._parting.taken(Table.ACCOUNTS, parcel, round_.shipped)
 
     # -- what changes are about ---------------------------------------------------------------------------
 
