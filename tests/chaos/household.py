@@ -34,6 +34,7 @@ SETTINGS = {
     "SEND_DEADLINE": "8",
     "OPEN_DEADLINE": "20",
     "STOP_DEADLINE": "5",
+    "MEMORY_LIMIT_MB": "4000",  # its refusals have tests of their own
 }
 
 
