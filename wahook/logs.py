@@ -17,7 +17,10 @@ SECRET_NAMES = re.compile(r"(?i)(key|secret|token|password|authorization|qr|qr_c
 PHONE = re.compile(r"(?<![\w.:-])\+?\d{8,15}(?![\w.:-])|(?<!\d)\d{8,15}(?=@(?:c\.us|s\.whatsapp\.net|lid))")
 
 
-TALKATIVE = ("rq", "rq.worker", "selenium", "urllib3", "asyncio", "engineio", "socketio", "pykka", "alembic")
+TALKATIVE = (
+    *("rq", "rq.worker", "selenium", "urllib3", "asyncio", "engineio", "socketio", "pykka", "alembic"),
+    *("httpx", "httpcore", "hpack"),  # every request, with what it asks for
+)
 
 
 def mask(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
