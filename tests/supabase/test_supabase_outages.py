@@ -371,3 +371,16 @@ async def test_a_refused_row_whose_session_is_deleted_meanwhile_is_forgotten(ope
     await house.settled()
     await until(lambda: house.shipper._parting.doubtful == 0)
     assert house.journal.queues.set_aside_changes() == []
+
+
+async def test_a_stop_does_not_wait_for_a_server_that_hangs(open_house, postgrest):
+    house = open_house(deadline=60.0)
+    await house.ready()
+    await house.settled()
+    postgrest.script.append(60.0)
+    await house.arrive("a")
+    await until(lambda: not postgrest.script)
+    began = time.perf_counter()
+    await asyncio.to_thread(house.stop)
+    assert time.perf_counter() - began < 5
+    house.stop = lambda: None

@@ -1,3 +1,4 @@
+import asyncio
 import subprocess
 import sys
 
@@ -6,6 +7,8 @@ import pytest
 from tests.service.house import settings_for
 from wahook.mirror import OptionalMirror
 from wahook.settings_sources import SettingsError
+
+from .postgrest import KEY
 
 URL = "https://project.supabase.co"
 
@@ -53,3 +56,33 @@ def test_only_what_arrived_is_noted_where_that_is_set(tmp_path):
     both = {"supabase_url": URL, "supabase_service_key": "key"}
     assert mirror(tmp_path, **both).policy.outgoing
     assert not mirror(tmp_path, **both, supabase_mirror="received").policy.outgoing
+
+
+SHIP = """
+import asyncio, sys
+from wahook import logs
+logs.configure("console", "DEBUG", sys.stdout)
+from wahook.supabase.project import Project
+from wahook.supabase.records import Table
+from wahook.supabase.tables import SupabaseTables
+
+async def main():
+    tables = SupabaseTables(Project(sys.argv[1], sys.argv[2]), 5.0)
+    await tables.upsert(Table.ACCOUNTS, [{"session_id": "user_sesame_wa_2", "id": "2", "user_id": "sesame"}])
+    assert await tables.adopt({"id": "2", "user_id": "sesame", "phone_number": "491510000001"})
+    await tables.close()
+    print("done")
+
+asyncio.run(main())
+"""
+
+
+async def test_no_log_level_shows_what_is_asked_of_supabase(postgrest):
+    shipping = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SHIP, postgrest.url, KEY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    out, _ = await asyncio.wait_for(shipping.communicate(), 30)
+    assert out.decode().strip().endswith("done"), out.decode()
+    for secret in (KEY, "sesame", "491510000001"):
+        assert secret not in out.decode()
+    assert postgrest.rows("whatsapp_accounts", "phone_number") == ["491510000001"]
