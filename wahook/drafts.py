@@ -16,6 +16,7 @@ from actors.model import JSON, OutgoingMessage
 from wahook import references
 from wahook.edge.ports import Draft, MediaDraft
 from wahook.journal.reader import JournalReader
+from wahook.media.fetching import source_of
 
 ABOUT_OURS = frozenset({"edit"})
 
@@ -72,12 +73,24 @@ def message_of(
     )
 
 
+def is_repeat(earlier: OutgoingMessage, draft: Draft) -> bool:
+    """Whether a draft with a file's URL asks for what was accepted before: told without fetching it again."""
+    media = earlier.content.get("media")
+    if draft.media is None or draft.media.url is None or not isinstance(media, dict):
+        return False
+    same = (earlier.to, earlier.body) == (draft.to, draft.body)
+    return same and media.get("source") == source_of(draft.media.url)
+
+
 def new_stanza_id() -> str:
     """A WhatsApp message id as its web page makes them: 3EB0 and 18 hexadecimal digits."""
     return "3EB0" + secrets.token_hex(9).upper()
 
 
 def content_hash(draft: Draft) -> str:
-    """SHA-256 over the whole content, for the duplicate guard."""
-    content = {"to": draft.to, "type": draft.type, "body": draft.body, "options": draft.content}
+    """SHA-256 over the whole content, for the duplicate guard; wherever a file came from."""
+    options = dict(draft.content)
+    if isinstance(media := options.get("media"), dict):
+        options["media"] = {name: value for name, value in media.items() if name != "source"}
+    content = {"to": draft.to, "type": draft.type, "body": draft.body, "options": options}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

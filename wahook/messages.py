@@ -28,8 +28,9 @@ from actors.ports import Calendar
 from supervision import Handle, System
 from wahook.announcer import Announcer
 from wahook.asking import write
-from wahook.drafts import Drafts, message_of
+from wahook.drafts import Drafts, is_repeat, message_of
 from wahook.edge.ports import Draft, MessagePage, Refused
+from wahook.journal.outgoing import KEY_VALID
 from wahook.journal.reader import JournalReader
 
 AT_ONCE = 100  # messages of a bulk send that are accepted together
@@ -59,8 +60,19 @@ class MessageCommands:
         self, session_id: str, draft: Draft, *, key: str | None, allow_duplicate: bool
     ) -> Accepted | Duplicate | AlreadyAccepted:
         """Journal it, then tell its lane. The lane hears of it from the journal too, should that get lost."""
+        if key is not None and (earlier := await self._repeated(session_id, draft, key)):
+            return AlreadyAccepted(earlier)
         complete = await self._parts.drafts.complete(session_id, draft)
         return await self._put(message_of(session_id, complete, key=key), allow_duplicate=allow_duplicate)
+
+    async def _repeated(self, session_id: str, draft: Draft, key: str) -> OutgoingMessage | None:
+        """What this key made of the same file's URL: it may be gone by now, or lead to something else."""
+        if draft.media is None or draft.media.url is None:
+            return None
+        earlier = await asyncio.to_thread(self._parts.reader.message_by_key, session_id, key)
+        if earlier is None or earlier.created_at is None or not is_repeat(earlier, draft):
+            return None
+        return earlier if earlier.created_at > self._parts.calendar() - KEY_VALID else None
 
     async def _put(
         self, message: OutgoingMessage, *, allow_duplicate: bool

@@ -183,7 +183,8 @@ def test_typing_that_cannot_be_shown_spends_no_attempt(away: Exception) -> None:
 
 def test_typing_to_nobody_is_left_to_the_send_which_says_why() -> None:
     failed = replace(TYPED, status=MessageStatus.FAILED, error="not_on_whatsapp: no")
-    script = Scripted(TYPED, SendRefused("not_on_whatsapp", "no"), SendRefused("not_on_whatsapp", "no"), failed)
+    no = SendRefused("not_on_whatsapp", "no")
+    script = Scripted(TYPED, no, no, failed)
     assert courier(script).attempt("msg_1") == Failed("not_on_whatsapp: no")
 
 

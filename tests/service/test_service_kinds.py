@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import hashlib
+import os
+import signal
 from typing import Any
 
 import aiohttp
@@ -117,8 +119,14 @@ async def test_a_file_comes_by_url_by_upload_and_goes_on_after_a_restart(open_ho
             raise web.HTTPFound("/paper.pdf")
         return web.Response(body=large, content_type="application/pdf")
 
+    body, key = {"to": FRIEND}, {"Idempotency-Key": "offer-1"}
     async with serving(served) as url:
-        sent = await post(client, session_id, "", {"to": FRIEND, "media": {"url": f"{url}/moved"}})
+        body["media"] = {"url": f"{url}/moved"}
+        sent = await client.ok("POST", f"{API}/{session_id}/messages?wait=20", body, **key)
+    again = await client.ok("POST", f"{API}/{session_id}/messages", body, **key)
+    assert again["messageId"] == sent["messageId"], "although the URL leads nowhere now"
+    status, problem = await client.call("POST", f"{API}/{session_id}/messages", body)
+    assert (status, problem["code"]) == (422, "media_refused")
     assert (sent["content"]["media"]["filename"], sent["type"]) == ("paper.pdf", "document")
     digest = base64.b64encode(hashlib.sha256(large).digest()).decode()
     assert (await kept(client, sent["waMessageId"]))["filehash"] == digest
@@ -165,3 +173,31 @@ async def test_a_file_that_arrives_is_downloaded_when_it_is_asked_for_and_kept(h
         await client.ok("POST", f"{API}/{session_id}/stop")  # the second time it comes from the volume
     status, problem = await client.call("GET", f"{API}/{session_id}/messages/3EB0FFFFFF/media")
     assert (status, problem["code"]) == (404, "unknown_message")
+
+
+async def test_a_browser_that_dies_under_files_and_acts_doubles_and_loses_none(house):
+    client = house.client
+    session_id = await client.linked("1", "2", PHONE)
+    first = await post(client, session_id, "", {"to": FRIEND, "text": "teh first"})
+    theirs = await client.write(PHONE, FRIEND, "an answer")
+    await until_in(client, session_id, theirs)
+    accepted = []
+    for number in range(4):
+        data = base64.b64encode(b"%PDF-" + bytes([number]) * 1_500_000).decode()
+        fields = {"to": FRIEND, "media": {"data": data}}
+        accepted.append(await client.ok("POST", f"{API}/{session_id}/messages", fields))
+        if number == 1:
+            edit = {"text": "the first"}
+            path = f"{API}/{session_id}/messages/{first['messageId']}/edit"
+            accepted.append(await client.ok("POST", path, edit))
+            path = f"{API}/{session_id}/messages/{theirs}"
+            accepted.append(await client.ok("POST", f"{path}/reaction", {"emoji": "👍"}))
+            accepted.append(await client.ok("POST", f"{path}/forward", {"to": "491700000777"}))
+            (pid,) = house.pids(session_id)
+            os.kill(pid, signal.SIGKILL)
+    for row in accepted:
+        await client.delivered(session_id, row["messageId"])
+    assert (await kept(client, first["waMessageId"]))["body"] == "the first"
+    wire = await client.on_wire()
+    leaving = [row["waMessageId"] for row in accepted if row["type"] in ("document", "forward")]
+    assert [wire[one] for one in leaving] == [1] * 5

@@ -52,6 +52,13 @@ class JournalReader:
         """An outgoing message by its WhatsApp id."""
         return self._one(_by_wa(messages_out, session_id, wa_message_id), rows.outgoing)
 
+    def message_by_key(self, session_id: str, key: str) -> OutgoingMessage | None:
+        """The outgoing message that was accepted under an idempotency key, however long ago."""
+        query = sa.select(messages_out).where(
+            messages_out.c.session_id == session_id, messages_out.c.idempotency_key == key
+        )
+        return self._one(query, rows.outgoing)
+
     def received(self, session_id: str, wa_message_id: str) -> Received | None:
         """An incoming message by its WhatsApp id."""
         return self._one(_by_wa(messages_in, session_id, wa_message_id), rows.incoming)

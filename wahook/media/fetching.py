@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -43,8 +44,8 @@ class MediaFetcher:
         "unknown_media".
         """
         stored = await self._stored(wanted)
-        kind = kinds.kind_of(stored.mimetype, wanted.kind)
-        return stored.as_json(kind)
+        found = stored.as_json(kinds.kind_of(stored.mimetype, wanted.kind))
+        return found if wanted.url is None else {**found, "source": source_of(wanted.url)}
 
     async def _stored(self, wanted: MediaDraft) -> Stored:
         if wanted.url is not None:
@@ -126,6 +127,11 @@ class MediaFetcher:
         if stored.mimetype == "text/html" and wanted.mimetype != "text/html":
             raise RuleBroken("media_invalid", "the URL leads to a web page, not to a file")
         return stored
+
+
+def source_of(url: str) -> str:
+    """What is remembered of a file's URL, which may hold secrets: enough to know it again."""
+    return hashlib.sha256(url.encode()).hexdigest()
 
 
 def _forbidden() -> RuleBroken:
