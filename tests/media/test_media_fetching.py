@@ -16,7 +16,7 @@ from wahook.edge.ports import MediaDraft
 from wahook.media.fetching import MediaFetcher
 from wahook.media.kinds import kind_of, mimetype_of
 from wahook.media.links import Links
-from wahook.media.store import MediaStore
+from wahook.media.store import MediaStore, VolumeFault
 from wahook.notify.webhooks.addresses import AddressRule, rule_of
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(32)
@@ -161,6 +161,21 @@ async def test_a_redirect_to_an_address_that_is_not_allowed_is_not_followed(tmp_
             only = fetcher(tmp_path, rule_of(("127.0.0.1/32",)))
             assert await refused(only.fetch(MediaDraft(url=outside))) == "media_refused"
     assert reached == []
+
+
+async def test_a_full_volume_is_told_as_such_and_leaves_nothing(tmp_path, monkeypatch):
+    store = MediaStore(tmp_path, 10_000)
+    with store.writing() as file:
+        real = file._file
+        file._file = open("/dev/full", "wb", buffering=0)  # noqa: PTH123, SIM115 - the kernel's own full disk
+        real.close()
+        with pytest.raises(VolumeFault, match="No space left"):
+            file.write(b"x")
+    assert list(tmp_path.iterdir()) == []
+    blocked = tmp_path / "file"
+    blocked.write_bytes(b"")
+    with pytest.raises(VolumeFault):
+        await MediaFetcher(MediaStore(blocked / "media", 100), LOOPBACK).fetch(MediaDraft(data="aGVsbG8="))
 
 
 def test_old_files_go_but_for_those_that_wait_and_unfinished_ones(tmp_path):

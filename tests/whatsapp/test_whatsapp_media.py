@@ -115,6 +115,21 @@ def test_what_arrives_is_read_in_pieces_until_it_is_closed(linked: Session, phon
         ask(PageCall.MEDIA_READ, {"handle": opened["handle"], "offset": 0, "count": 1}, 5).result(6)
 
 
+def test_a_file_is_forwarded_without_going_through_our_hands(linked: Session, phones: Phones):
+    media = {"data": base64.b64encode(b"pass it on").decode(), "mimetype": "text/plain", "filename": "a.txt"}
+    arrived = phones.post(linked.number, "messages", **{"from": "491700000003"}, media=media)["id"]
+    linked.ear.wait(MessageArrived, lambda event: event.message.wa_message_id == arrived)
+    target = {"chat": "491700000003", "id": arrived, "fromMe": False}
+    forward = replace(linked.message("", to="491700000888"), type="forward", content={"target": target})
+    assert linked.client.send(forward, 10).result(11).ack >= Ack.SERVER
+    assert linked.client.send(forward, 10).result(11).ack >= Ack.SERVER
+    kept = phones.kept(linked.number, forward.wa_message_id)
+    assert (kept["type"], kept["filehash"], kept["isForwarded"]) == ("document", digest(b"pass it on"), True)
+    entry = phones.ledger(forward.wa_message_id)
+    assert entry is not None
+    assert entry["count"] == 1
+
+
 def test_a_message_without_a_file_has_none(linked: Session, phones: Phones):
     arrived = phones.write(linked.number, "only words")
     linked.ear.wait(MessageArrived, lambda event: event.message.wa_message_id == arrived)

@@ -25,6 +25,7 @@ from actors.errors import (
 from actors.model import JSON
 from supervision import ActorDown, AdminError, AskTimeout, MailboxFull, RemoteError, SystemDown
 from supervision import DomainError as AnyDomainError
+from wahook.media.store import VolumeFault
 from wahook.whatsapp.calls import PageCallFailed
 
 CONTENT_TYPE = "application/problem+json"
@@ -113,7 +114,7 @@ def problem_of(error: Exception) -> Problem | None:  # noqa: PLR0911
             return _of_fault(error)
 
 
-def _of_fault(error: Exception) -> Problem | None:
+def _of_fault(error: Exception) -> Problem | None:  # noqa: PLR0911 - one case a line
     match error:
         case DeadlinePassed() | AskTimeout() | TimeoutError():
             return Problem(504, "deadline_passed", "There was no answer in time. It may still happen.")
@@ -121,6 +122,8 @@ def _of_fault(error: Exception) -> Problem | None:
             return Problem(
                 503, "memory", "There is no memory for one more session now.", {"Retry-After": "60"}
             )
+        case VolumeFault():
+            return Problem(507, "volume_full", "The volume does not take the file. Nothing was accepted.")
         case PageCallFailed():
             return Problem(502, "page_failed", f"WhatsApp's page could not do it: {error}")
         case MailboxFull():

@@ -11,15 +11,30 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from actors.errors import RuleBroken
+from actors.errors import Fault, RuleBroken
 from actors.model import JSON
 from wahook.media import kinds
+
+
+class VolumeFault(Fault):
+    """The volume does not take the file: full, or away."""
+
+
+@contextmanager
+def volume_faults() -> Iterator[None]:
+    """The disk's errors under our name; what was half written is removed by whoever wrote."""
+    try:
+        yield
+    except OSError as error:
+        raise VolumeFault(f"the volume does not take the file: {error.strerror or error}") from error
+
 
 ID = re.compile("media_[0-9a-f]{64}")
 STALE = 3600.0  # seconds after which an unfinished file is nobody's
@@ -55,8 +70,9 @@ class MediaStore:
 
     def writing(self) -> Writing:
         """A file to be written: a context manager; what is not finished when it ends is removed."""
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Writing(self)
+        with volume_faults():
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return Writing(self)
 
     def path(self, media_id: str) -> Path:
         """Where the file lies, if it is there. RuleBroken("unknown_media") for what is no id of ours."""
@@ -117,34 +133,37 @@ class Writing:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with suppress(OSError):  # what could not be flushed was told already
+            self._file.close()
         self._path.unlink(missing_ok=True)
 
     def write(self, data: bytes) -> None:
-        """The next bytes. RuleBroken("media_too_large")."""
+        """The next bytes. RuleBroken("media_too_large"), VolumeFault."""
         self.size += len(data)
         if self.size > self._store.limit:
             raise RuleBroken("media_too_large", f"a file may have {self._store.limit // _MEGABYTE} MB")
         if len(self.head) < kinds.HEAD:
             self.head += data[: kinds.HEAD]
         self._hash.update(data)
-        self._file.write(data)
+        with volume_faults():
+            self._file.write(data)
 
     def finish(self, said: str | None, filename: str | None) -> Stored:
-        """Flush it to disk under its name. RuleBroken("media_invalid") for an empty one."""
+        """Flush it to disk under its name. RuleBroken("media_invalid") for an empty one; VolumeFault."""
         if self.size == 0:
             raise RuleBroken("media_invalid", "the file is empty")
         stored = Stored(
             f"media_{self._hash.hexdigest()}", kinds.mimetype_of(self.head, said), self.size, filename
         )
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        path = self._store.path(stored.media_id)
-        beside = self._path.with_suffix(".said.part")
-        beside.write_text(json.dumps(asdict(stored)), encoding="utf-8")
-        beside.replace(path.with_suffix(".json"))
-        self._path.replace(path)
-        _sync(self._store.root)
+        with volume_faults():
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            path = self._store.path(stored.media_id)
+            beside = self._path.with_suffix(".said.part")
+            beside.write_text(json.dumps(asdict(stored)), encoding="utf-8")
+            beside.replace(path.with_suffix(".json"))
+            self._path.replace(path)
+            _sync(self._store.root)
         return stored
 
 
