@@ -14,6 +14,7 @@ from actors.doorkeeper import Doorkeeper, DoorkeeperParts, Knocked
 from actors.events import Event, MessageReceived
 from actors.media_keeper import FetchMedia, MediaKeeper, MediaKeeperParts
 from supervision import ChildSpec, System
+from wahook import references
 from wahook.edge.ports import Draft
 from wahook.incoming_limits import IncomingLimits
 from wahook.journal.reader import JournalReader
@@ -56,7 +57,8 @@ class Reception:
             self.system().handle(tree.MEDIA).tell(FetchMedia(event.session_id, event.id))
         late = time.time() - event.timestamp > FRESH  # it waited for us: nobody is in a hurry
         if not event.is_group and not late and self.settings.incoming_notice:
-            self.system().handle(tree.DOORKEEPER).tell(Knocked(event.session_id, event.from_))
+            chat = references.chat_of(event.chat_id) or event.from_  # some people are known by LID only
+            self.system().handle(tree.DOORKEEPER).tell(Knocked(event.session_id, chat))
 
     def _sweep(self, keep: Collection[str]) -> int:
         seconds = self.settings.media_ttl_hours * HOUR

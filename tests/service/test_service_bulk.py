@@ -99,6 +99,15 @@ async def test_who_writes_too_often_is_asked_once_to_wait_and_loses_nothing(open
     await until("all are journaled", all_here)
     assert len(await noticed()) == 1
 
+    hidden = "491769999998"  # the page knows this person by LID only
+    for number in range(4):
+        await client.phone(f"{PHONE}/messages", {"from": hidden, "text": f"{number}", "lid": True})
+
+    async def noticed_too():
+        return [entry for entry in await noticed() if entry["to"] == hidden]
+
+    await until("the second notice", noticed_too)
+
 
 async def test_files_are_fetched_at_once_when_that_is_wanted(open_house):
     house = await open_house(media_download="always")
