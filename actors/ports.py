@@ -322,7 +322,7 @@ class EdgePort(Protocol):
     """The edge's server: REST, Socket.IO and the operator's pages, in a thread of its own."""
 
     def start(self, on_death: Callable[[BaseException], None]) -> EdgeAddress:
-        """Listen; returns once it answers. ProcessError if it cannot. `on_death`: its loop ended by itself."""
+        """Listen; returns once it answers, or ProcessError. `on_death`: its loop ended by itself."""
         ...
 
     def stop(self, deadline: float) -> None:

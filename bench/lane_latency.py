@@ -129,6 +129,7 @@ def run(journal: OpenedJournal, redis: Redis, number: int) -> None:
             clock=SystemClock(),
         )
         system.handle("journal").ask(Write(SaveAccount(Account(SESSION, "1", "2"))), 10)
+
         def nothing_to_rebuild() -> None:
             lane.rebuild(())
 

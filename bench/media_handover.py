@@ -75,9 +75,8 @@ def main() -> None:
             time.sleep(0.05)
         life = client._life  # noqa: SLF001 - below what a session may ask
         assert life is not None
-        print(
-            f"{wanted.megabytes} MB, {wanted.rounds} rounds; RSS {_rss()} MB before, load {os.getloadavg()[0]:.1f}"
-        )
+        load = os.getloadavg()[0]
+        print(f"{wanted.megabytes} MB, {wanted.rounds} rounds; RSS {_rss()} MB before, load {load:.1f}")
         print(f"  setFileInputFiles (floor)  {measure(loop, lambda: by_path(life, path), wanted.rounds)}")
         for piece in PIECES:
             uploading.PIECE = piece

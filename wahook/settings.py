@@ -112,10 +112,10 @@ class Settings(NotifySettings, WebhookSettings, MessageSettings):
     def _place_sessions(self) -> Settings:
         if self.sessions_path == Path():
             object.__setattr__(self, "sessions_path", self.data / "whatsapp-sessions")
-        return self
-
         if self.media_path == Path():
             object.__setattr__(self, "media_path", self.data / "media")
+        return self
+
     @property
     def database(self) -> str:
         """SQLAlchemy URL of the journal."""

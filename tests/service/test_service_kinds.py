@@ -161,7 +161,8 @@ async def test_a_file_that_arrives_is_downloaded_when_it_is_asked_for_and_kept(h
     }  # fmt: skip
     arrived = (await client.phone(f"{PHONE}/messages", {"from": FRIEND, "media": media}))["id"]
     await until_in(client, session_id, arrived)
-    url = f"{client.base}{API}/{session_id}/messages/{arrived}/media"
+    (listed,) = await client.incoming(session_id)
+    url = client.base + listed["mediaUrl"]
     async with client.http.get(url) as answer:
         assert answer.status == 401
     for _ in range(2):

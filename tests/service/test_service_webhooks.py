@@ -1,4 +1,4 @@
-"""Webhooks of the whole service: what happens in WhatsApp reaches a receiver, also one that is down at first."""
+"""Webhooks of the whole service: what happens in WhatsApp reaches a receiver, also one down at first."""
 
 import pytest
 

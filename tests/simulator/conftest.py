@@ -51,7 +51,7 @@ async def devtools(browser: BrowserProcess) -> AsyncIterator[DevTools]:
 async def eventually(check: Callable[[], Awaitable[bool]], deadline: float = DEADLINE) -> None:
     """Ask over and over, with a deadline, what can only be asked: another process's state."""
     async with asyncio.timeout(deadline):
-        while not await check():  # noqa: ASYNC110
+        while not await check():
             await asyncio.sleep(0.01)
 
 

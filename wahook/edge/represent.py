@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel
 from yarl import URL
 
-from actors.model import OutgoingMessage, SessionConfig, Webhook
+from actors.model import IncomingMessage, OutgoingMessage, SessionConfig, Webhook
 from wahook.edge.notify_schemas import AiView
 from wahook.edge.ports import Received, SessionResource
 from wahook.edge.schemas import MessageBody, ReceivedBody
@@ -115,6 +115,10 @@ def message_body(message: OutgoingMessage) -> MessageBody:
     )
 
 
+def _media_url(session_id: str, message: IncomingMessage) -> str:
+    return f"/api/whatsapp/sessions/{session_id}/messages/{message.wa_message_id}/media"
+
+
 def _received_body(received: Received) -> ReceivedBody:
     message = received.message
     return ReceivedBody(
@@ -132,5 +136,6 @@ def _received_body(received: Received) -> ReceivedBody:
         is_group=message.is_group,
         from_me=message.from_me,
         has_media=message.has_media,
+        media_url=_media_url(received.session_id, message) if message.has_media else None,
         timestamp=message.timestamp,
     )

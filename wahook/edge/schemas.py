@@ -238,6 +238,7 @@ class ReceivedBody(View):
     type: str
     body: str
     has_media: bool
+    media_url: str | None
     status: Literal["received"]
     wa_message_id: str
     timestamp: int

@@ -74,9 +74,7 @@ class RqLane:
         self._queues = LaneQueues(connection, session_id, clock.now)
         self._worker = ThreadWorker(f"wahook.{session_id}", list(self._queues.queues.values()), connection)
         self._thread = threading.Thread(target=self._run, name=f"lane {session_id}", daemon=True)
-        self._view = LaneView(
-            open=False, waiting="starting", until=None, queued=0, scheduled=0, sending=None
-        )
+        self._view = LaneView(open=False, waiting="starting", until=None, queued=0, scheduled=0, sending=None)
         self._listener: LaneListener | None = None
         self._gap = object()  # replaced whenever undone rows may be missing in Redis
         self._filled: object = None  # the gap that was filled last

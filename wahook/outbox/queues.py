@@ -268,4 +268,3 @@ def _later(row: OutgoingMessage, now: datetime) -> bool:
 
 def _due_at(row: OutgoingMessage) -> datetime:
     return max(row.created_at or _EPOCH, row.send_at or _EPOCH)
-

@@ -204,8 +204,7 @@ class Control:
         account.business = bool(body.get("business", account.business))
         if (labels := body.get("labels")) is not None:
             account.labels = [
-                {"id": str(place), "name": str(name), "colorIndex": 0}
-                for place, name in enumerate(labels, 1)
+                {"id": str(place), "name": str(name), "colorIndex": 0} for place, name in enumerate(labels, 1)
             ]
         return web.json_response(_phone_state(account))
 
