@@ -1,0 +1,58 @@
+"""What else lives in the outbox's Redis: answers of pages, and the limit of those who write to us."""
+
+import pytest
+
+from actors.doorkeeper import Verdict
+from wahook import page_cache
+from wahook.incoming_limits import IncomingLimits
+from wahook.outbox.connection import connect
+from wahook.page_cache import PageCache
+
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+def test_an_answer_is_remembered_for_its_time_and_each_look_is_counted(url: str) -> None:
+    redis = connect(url)
+    cache = PageCache(redis)
+    assert cache.get("s", "number", "49") is None
+    cache.put("s", "number", "49", {"exists": True}, 60)
+    assert cache.get("s", "number", "49") == {"exists": True}
+    assert cache.get("t", "number", "49") is None, "another session's is another's"
+    assert 0 < redis.ttl("wahook:page:s:number:49") <= 60
+    cache.forget("s", "number", "49")
+    assert cache.get("s", "number", "49") is None
+    assert (cache.counts["number"].hits, cache.counts["number"].misses) == (1, 3)
+
+
+def test_only_so_many_are_remembered_and_none_that_is_too_large(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_cache, "MOST_OF_A_KIND", 3)
+    monkeypatch.setattr(page_cache, "LARGEST", 100)
+    clock = iter(range(100))
+    cache = PageCache(connect(url), now=lambda: float(next(clock)))
+    for number in range(5):
+        cache.put("s", "number", str(number), number, 60)
+    assert [cache.get("s", "number", str(number)) for number in range(5)] == [None, None, 2, 3, 4]
+    cache.put("s", "contacts", "", "x" * 200, 60)
+    assert cache.get("s", "contacts") is None
+
+
+def test_without_redis_everything_is_asked_anew_and_everybody_is_fine() -> None:
+    cache = PageCache(connect(NOWHERE))
+    cache.put("s", "number", "49", {"exists": True}, 60)
+    cache.forget("s", "number", "49")
+    assert cache.get("s", "number", "49") is None
+    assert IncomingLimits(connect(NOWHERE), "1/minute").count("s", "49") is Verdict.FINE
+
+
+def test_one_person_passes_the_limit_once_and_nobody_else_does(url: str) -> None:
+    limits = IncomingLimits(connect(url), "2/minute")
+    assert [limits.count("s", "49") for _ in range(4)] == [
+        Verdict.FINE,
+        Verdict.FINE,
+        Verdict.FIRST_OVER,
+        Verdict.OVER,
+    ]
+    assert limits.count("s", "50") is Verdict.FINE
+    assert limits.count("t", "49") is Verdict.FINE
