@@ -10,6 +10,12 @@ from pathlib import Path
 
 DEADLINE = 30.0
 OWNER = "postgres"
+# With its way through folders kept: a minimal system's root folder may be closed to all but root.
+THROUGH = "+dac_override,+dac_read_search"
+BECOME = [
+    *("--reuid", OWNER, "--regid", OWNER, "--clear-groups"),
+    *("--inh-caps", THROUGH, "--ambient-caps", THROUGH),
+]
 
 
 def binaries() -> Path | None:
@@ -69,7 +75,7 @@ class Server:
         assert done.returncode == 0, done.stderr
 
     def _as_owner(self, program: str, *arguments: str) -> list[str]:
-        become = ["--reuid", OWNER, "--regid", OWNER, "--clear-groups"] if os.geteuid() == 0 else []
+        become = BECOME if os.geteuid() == 0 else []
         return ["setpriv", *become, "--pdeathsig", "KILL", str(self._bin / program), *arguments]
 
     def _listen(self) -> None:
