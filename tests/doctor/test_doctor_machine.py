@@ -46,8 +46,9 @@ def test_a_folder_that_cannot_be_written_fails_and_says_whose_it_is(tmp_path):
         "from pathlib import Path\n"
         "from wahook.doctor import machine\n"
         "from wahook.settings import Settings\n"
+        f"given = Settings(data=Path({str(tmp_path)!r}))\n"
         "import os; os.seteuid(65534)\n"
-        f"found = machine.check_volume(Settings(data=Path({str(tmp_path)!r})))\n"
+        "found = machine.check_volume(given)\n"
         "print(found.state, found.found, found.advice)\n"
     )
     done = subprocess.run(

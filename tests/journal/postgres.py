@@ -14,7 +14,7 @@ OWNER = "postgres"
 THROUGH = "+dac_override,+dac_read_search"
 BECOME = [
     *("--reuid", OWNER, "--regid", OWNER, "--clear-groups"),
-    *("--inh-caps", THROUGH, "--ambient-caps", THROUGH),
+    *("--securebits", "+no_setuid_fixup", "--inh-caps", THROUGH, "--ambient-caps", THROUGH),
 ]
 
 

@@ -62,7 +62,7 @@ def unpack(source: Path, folder: Path, key: ProfileKey, session_id: str) -> None
                 gzip.GzipFile(fileobj=io.BufferedReader(opening)) as plain,
                 tarfile.open(fileobj=plain, mode="r|") as tar,
             ):
-                extract(tar, folder)
+                extract(tar, folder, most_bytes=MOST_BYTES, most_files=MOST_FILES)
         except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ArchiveDamaged(f"its content cannot be read: {type(error).__name__}") from None
 

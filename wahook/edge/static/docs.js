@@ -3,7 +3,7 @@
 import { api, key } from './api.js';
 import { $, h } from './dom.js';
 
-const METHODS = ['get', 'post', 'delete'];
+const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
 
 function typeOf(schema = {}, all) {
   if (schema.$ref) return schema.$ref.split('/').pop();
@@ -24,7 +24,8 @@ function fieldRows(schema, all) {
 const table = (caption, rows) => rows.length > 0 && h('table', {}, h('caption', {}, caption), h('tbody', {}, ...rows));
 
 function operation(path, method, shown, all) {
-  const body = shown.requestBody?.content['application/json'].schema.$ref.split('/').pop();
+  const [[media, { schema }] = ['', {}]] = Object.entries(shown.requestBody?.content ?? {});
+  const body = schema && (schema.$ref ? all[schema.$ref.split('/').pop()] : schema);
   return h('details', { class: 'operation' },
     h('summary', {}, h('span', { class: 'method', 'data-method': method }, method.toUpperCase()),
       h('code', {}, path), h('span', { class: 'quiet' }, shown.summary)),
@@ -32,11 +33,11 @@ function operation(path, method, shown, all) {
     table('Parameters', shown.parameters.map((each) =>
       h('tr', {}, h('th', { scope: 'row' }, each.name, each.required && h('sup', {}, '*')),
         h('td', {}, h('code', {}, `${each.in}, ${typeOf(each.schema, all)}`)), h('td', {}, each.description ?? '')))),
-    body && table(`Body: ${body}`, fieldRows(all[body], all)),
+    body && table(`Body: ${schema.$ref ? typeOf(schema, all) : media}`, fieldRows(body, all)),
     table('Answers', Object.entries(shown.responses).map(([status, each]) =>
       h('tr', {}, h('th', { scope: 'row' }, status),
-        h('td', {}, h('code', {}, Object.entries(each.content ?? {}).map(([media, what]) =>
-          (what.schema.$ref ? typeOf(what.schema, all) : media)).join(', '))),
+        h('td', {}, h('code', {}, Object.entries(each.content ?? {}).map(([kind, what]) =>
+          (what.schema?.$ref ? typeOf(what.schema, all) : kind)).join(', '))),
         h('td', {}, each.description)))));
 }
 
