@@ -16,7 +16,7 @@ run: ready-to-run ## the service: wahook serve
 	$(BIN)/wahook serve $(ARGS)
 
 test: ready-to-test lint types ## all checks and tests, with coverage; ARGS goes to pytest
-	$(BIN)/pytest --cov --cov-report=term $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
 
 lint: ready-to-test ## style, format, import direction, shell, Dockerfile
 	$(BIN)/ruff check --quiet .

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -65,7 +66,7 @@ def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path_factory.mktemp('journal')}/wahook.db"
     else:
-        url = request.getfixturevalue("server").create("shared")
+        url = request.getfixturevalue("server").create(f"shared_{uuid4().hex}")
     calendar = TurnedCalendar()
     with open_journal(url, calendar=calendar) as journal:
         yield Bench(journal, calendar)

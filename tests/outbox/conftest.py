@@ -1,5 +1,6 @@
 """A real Valkey for all tests of the outbox, and one for each test that hurts it."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -24,7 +25,7 @@ def loop() -> Iterator[LoopThread]:
 
 @pytest.fixture(scope="session")
 def shared_server(loop: LoopThread, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    server = EmbeddedRedis(tmp_path_factory.mktemp("redis"), loop=loop, owner="outbox-tests")
+    server = EmbeddedRedis(tmp_path_factory.mktemp("redis"), loop=loop, owner=f"outbox-tests-{os.getpid()}")
     server.start(lambda _: None).result(DEADLINE)
     yield server
     server.stop().result(DEADLINE)

@@ -63,7 +63,7 @@ def test_a_folder_with_a_long_path_has_its_socket_elsewhere_and_always_at_the_sa
     folder = tmp_path / ("a-very-long-name-" * 6)
     assert socket_path(folder) == socket_path(folder)
     assert socket_path(folder) != socket_path(tmp_path / ("another-very-long-name-" * 6))
-    server = EmbeddedRedis(folder, loop=loop, owner="outbox-long")
+    server = EmbeddedRedis(folder, loop=loop, owner=f"outbox-long-{os.getpid()}")
     assert len(os.fsencode(server.socket)) <= 107
     try:
         server.start(lambda _: None).result(DEADLINE)
@@ -125,7 +125,9 @@ def test_a_server_that_cannot_start_for_another_reason_says_so_and_its_files_are
     before = _filled(server).read_bytes()
     server.socket.unlink(missing_ok=True)
     server.socket.mkdir()
-    broken = EmbeddedRedis(server.folder, loop=loop, owner="outbox-false", binary=Path("/bin/false"))
+    broken = EmbeddedRedis(
+        server.folder, loop=loop, owner=f"outbox-false-{os.getpid()}", binary=Path("/bin/false")
+    )
     for failing in (server, broken):
         with pytest.raises(ProcessError):
             failing.start(lambda _: None).result(DEADLINE)

@@ -25,8 +25,9 @@ PATIENCE = 40.0
 
 
 def settings_for(data: Path, simulator_url: str, **more: Any) -> Settings:
-    """Quick where a test would only wait; everything else as it is shipped."""
+    """Quick where a test would only wait, with room for the tests' own process; else as it is shipped."""
     quick = {
+        "memory_limit_mb": 8000,
         "reconnect_base_delay": 0.2,
         "session_rate_limit": "1000/second",
         "user_rate_limit": "1000/second",

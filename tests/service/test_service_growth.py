@@ -86,8 +86,9 @@ async def over_restarts(house, warm_up, blocks, size):
     return found
 
 
-def judge_process(found, *, bytes_each, objects_each):
-    assert slope(found, "rss") < bytes_each
+def judge_process(found, *, objects_each, bytes_each=None):
+    """`bytes_each`: only where the run is long enough for the process's own noise to even out."""
+    assert bytes_each is None or slope(found, "rss") < bytes_each
     assert slope(found, "objects") < objects_each
     assert max(one.threads for one in found) - found[0].threads <= 2
     assert max(one.fds for one in found) - found[0].fds <= 4
@@ -95,7 +96,7 @@ def judge_process(found, *, bytes_each, objects_each):
 
 async def test_nothing_grows_with_a_few_hundred_messages(house):
     found = await over_messages(house, warm_up=100, blocks=4, size=50)
-    judge_process(found, bytes_each=40_000, objects_each=40)
+    judge_process(found, objects_each=40)
 
 
 @pytest.mark.long
@@ -109,7 +110,7 @@ async def test_nothing_grows_with_two_thousand_messages(house):
 
 async def test_nothing_grows_with_a_dozen_restarts(house):
     found = await over_restarts(house, warm_up=4, blocks=3, size=4)
-    judge_process(found, bytes_each=500_000, objects_each=500)
+    judge_process(found, objects_each=500)
 
 
 @pytest.mark.long
