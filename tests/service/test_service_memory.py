@@ -50,7 +50,7 @@ async def test_a_service_past_its_limit_refuses_one_more_session_and_says_why(op
 async def test_what_runs_goes_on_and_what_lies_down_waits_until_there_is_room(open_house, monkeypatch):
     usage = {"tree": 100 * MB}
     monkeypatch.setattr(ProcessMeter, "read", lambda _: Usage(50 * MB, usage["tree"]))
-    house = await open_house(memory_interval=0.1)
+    house = await open_house(memory_interval=0.1, memory_limit_mb=450)
     client = house.client
     up = await client.linked("1", "up", PHONE)
     idle = await client.linked("1", "idle", "491510000002")
@@ -83,7 +83,7 @@ async def test_a_page_that_grows_past_its_budget_gets_a_fresh_browser_and_loses_
 ):
     quick = partial(Limits, settled=0.5, quiet=1.0, again=5.0)
     monkeypatch.setattr(housekeeping, "Limits", quick)
-    house = await open_house(session_memory_mb=200, memory_interval=0.2, memory_limit_mb=4000)
+    house = await open_house(session_memory_mb=320, memory_interval=0.2, memory_limit_mb=4000)
     client = house.client
     await house.listen("1")
     session_id = await client.linked()
@@ -101,13 +101,13 @@ async def test_a_page_that_grows_past_its_budget_gets_a_fresh_browser_and_loses_
 
     await until("a fresh size is known", lambda: known(house, sampled))
     house.events.clear()
-    await client.phone(f"{PHONE}/faults", {"kind": "grow", "megabytes": 200})
+    await client.phone(f"{PHONE}/faults", {"kind": "grow", "megabytes": 400})
     await until("its size is seen", sampled)
     assert sampler.samples[path].processes >= 2  # the renderer, which grew, is counted
     await until("a fresh browser", fresh)
     await client.status(session_id, "ready")
     await asyncio.to_thread(sampler.sample)
-    assert sampler.samples[path].pss < 200 * MB
+    assert sampler.samples[path].pss < 320 * MB
     answer = await client.write(PHONE, FRIEND, "still there?")
     await house.heard("message:received", id=answer)
     sent = await client.send(session_id, FRIEND, "yes")
