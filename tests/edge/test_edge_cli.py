@@ -1,6 +1,7 @@
 """The operator's commands, against a running edge."""
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -102,12 +103,17 @@ def test_the_key_is_found_in_the_services_file(wahook, settings):
 
 def test_watching_draws_again_until_it_is_interrupted(settings):
     program = (
+        # a suite that runs in a shell's background hands down an ignored Ctrl-C
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import typer; from wahook.operator_cli import mount; from wahook.settings import Settings\n"
         "app = typer.Typer(); mount(app, Settings); app()"
     )
     environment = {"PORT": str(settings.port), "WAHOOK_API_KEY": KEY, "WAHOOK_DATA": str(settings.data)}
     watching = subprocess.Popen(
-        [sys.executable, "-c", program, "tree", "--watch"], stdout=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-c", program, "tree", "--watch"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
     )
     try:
         seen = 0
