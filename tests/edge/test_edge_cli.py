@@ -1,7 +1,6 @@
 """The operator's commands, against a running edge."""
 
 import json
-import signal
 import socket
 import subprocess
 import sys
