@@ -18,6 +18,7 @@ from actors.model import Account
 from actors.ports import EdgeAddress
 from actors.slots import LaunchSlots
 from supervision import Exit, SupervisorSpec, System
+from wahook.addresses import rule_of
 from wahook.announcer import Announcer
 from wahook.assembly import STARTS_AT_ONCE, Assembly
 from wahook.board import Board
@@ -39,7 +40,6 @@ from wahook.metrics import Meters
 from wahook.metrics.wiring import MeteredJournal, Metrics
 from wahook.mirror import OptionalMirror
 from wahook.notify.setup import Notifications, NotifyParts
-from wahook.notify.webhooks.addresses import rule_of
 from wahook.notify.webhooks.setup import Webhooks
 from wahook.npm import find_module_file
 from wahook.operations import Checks, OperationsDesk
@@ -100,7 +100,7 @@ class Service:
         self._embedded, self._redis = self._make_redis()
         self._media = MediaFetcher(  # also where what arrives is kept
             MediaStore(settings.media_path, settings.media_max_mb * 2**20),
-            rule_of(settings.media_allowed_networks),
+            rule_of(settings.media_allowed_networks, "MEDIA_ALLOWED_NETWORKS"),
             settings.media_fetch_deadline,
         )
         self.page_cache = PageCache(self._redis)

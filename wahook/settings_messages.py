@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
-from wahook.notify.webhooks.addresses import rule_of
+from wahook.addresses import rule_of
 
 Positive = Annotated[float, Field(gt=0)]
 Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]*/(second|minute|hour|day)$")]

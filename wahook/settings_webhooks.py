@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
-from wahook.notify.webhooks.addresses import rule_of
+from wahook.addresses import rule_of
 from wahook.notify.webhooks.settings import GlobalWebhook, receivers_of
 
 Positive = Annotated[float, Field(gt=0)]

@@ -12,12 +12,12 @@ from aiohttp import web
 
 from actors.errors import RuleBroken
 from tests.service.house import serving
+from wahook.addresses import AddressRule, rule_of
 from wahook.edge.ports import MediaDraft
 from wahook.media.fetching import MediaFetcher
 from wahook.media.kinds import kind_of, mimetype_of
 from wahook.media.links import Links
 from wahook.media.store import MediaStore, VolumeFault
-from wahook.notify.webhooks.addresses import AddressRule, rule_of
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(32)
 LOOPBACK = rule_of(("127.0.0.0/8",))

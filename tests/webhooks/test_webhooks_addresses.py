@@ -8,7 +8,7 @@ from aiohttp.abc import AbstractResolver
 from actors.durable import TaskState
 from actors.errors import RuleBroken
 from actors.model import SessionConfig, Webhook
-from wahook.notify.webhooks.addresses import (
+from wahook.addresses import (
     AddressRule,
     ForbiddenAddress,
     GuardedResolver,

@@ -19,10 +19,10 @@ from yarl import URL
 
 from actors.errors import RuleBroken
 from actors.model import JSON
+from wahook.addresses import AddressRule, ForbiddenAddress, GuardedResolver, fault_of_url
 from wahook.edge.ports import MediaDraft
 from wahook.media import kinds
 from wahook.media.store import MediaStore, Stored
-from wahook.notify.webhooks.addresses import AddressRule, ForbiddenAddress, GuardedResolver, fault_of_url
 
 REDIRECTS = 5
 PIECE = 2**18  # bytes read at once
@@ -93,10 +93,10 @@ class MediaFetcher:
             raise RuleBroken("media_refused", f"the file did not arrive within {self.deadline:g} s") from None
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.os_error, ForbiddenAddress):
-                raise _forbidden() from None
+                raise _forbidden(error.os_error) from None
             raise RuleBroken("media_refused", "the file's server cannot be reached") from None
-        except ForbiddenAddress:
-            raise _forbidden() from None
+        except ForbiddenAddress as error:
+            raise _forbidden(error) from None
         except (aiohttp.ClientError, OSError) as error:
             raise RuleBroken("media_refused", f"fetching the file failed: {type(error).__name__}") from None
 
@@ -112,8 +112,6 @@ class MediaFetcher:
 
     def _judge(self, url: str) -> None:
         if fault := fault_of_url(url, self.rule):
-            if "not public" in fault:
-                raise _forbidden()
             raise RuleBroken("media_refused", f"the file's URL {fault}")
 
     async def _take(self, answer: aiohttp.ClientResponse, wanted: MediaDraft) -> Stored:
@@ -134,7 +132,5 @@ def source_of(url: str) -> str:
     return hashlib.sha256(url.encode()).hexdigest()
 
 
-def _forbidden() -> RuleBroken:
-    return RuleBroken(
-        "media_refused", "the URL leads to an address that is not public; MEDIA_ALLOWED_NETWORKS can allow it"
-    )
+def _forbidden(error: ForbiddenAddress) -> RuleBroken:
+    return RuleBroken("media_refused", f"the file's URL cannot be used: {error}")

@@ -21,7 +21,7 @@ from yarl import URL
 from actors.durable import Delivery, EndDelivery, TaskState
 from actors.errors import DomainError, JournalError, WahookError
 from actors.ports import Calendar, WebhooksView
-from wahook.notify.webhooks.addresses import AddressRule
+from wahook.addresses import AddressRule
 from wahook.notify.webhooks.line import ROOM, Limits, Line
 from wahook.notify.webhooks.policy import CircuitState, Judgement, Outcome, Retries, judge
 from wahook.notify.webhooks.ports import Queue, Record

@@ -11,8 +11,8 @@ import aiohttp
 
 from actors.durable import Delivery
 from actors.model import Webhook
+from wahook.addresses import AddressRule, ForbiddenAddress, GuardedResolver, fault_of_url
 from wahook.notify.webhooks import signing
-from wahook.notify.webhooks.addresses import AddressRule, ForbiddenAddress, GuardedResolver, fault_of_url
 from wahook.notify.webhooks.policy import Outcome
 
 KEEP_ALIVE = 4.0  # seconds; many servers close idle connections after five

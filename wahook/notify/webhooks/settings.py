@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from actors.model import Webhook
+from wahook.addresses import AddressRule, fault_of_url
 from wahook.notify.webhooks import catalogue
-from wahook.notify.webhooks.addresses import AddressRule, fault_of_url
 
 _ANYWHERE = AddressRule(anywhere=True)
 

@@ -1,4 +1,4 @@
-"""Where webhooks may go: public addresses, and the networks that a setting allows.
+"""Where requests may go when a client names the place: public addresses, and networks that a setting allows.
 
 A name is resolved and judged at the moment of the connection, and the connection goes to the judged address:
 an answer of the DNS that changes in between changes nothing.
@@ -16,7 +16,6 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import DefaultResolver
 from yarl import URL
 
-SETTING = "WEBHOOK_ALLOWED_NETWORKS"
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -33,10 +32,14 @@ class ForbiddenAddress(OSError):
 
 @dataclass(frozen=True, slots=True)
 class AddressRule:
-    """`allowed`: networks that may be reached although they are not public; `anywhere`: all may."""
+    """`allowed`: networks that may be reached although they are not public; `anywhere`: all may.
+
+    `setting` is what can allow more, for the words of a refusal.
+    """
 
     allowed: tuple[Network, ...] = ()
     anywhere: bool = False
+    setting: str = "WEBHOOK_ALLOWED_NETWORKS"
 
     def permits(self, text: str) -> bool:
         """Whether an address, as text, may be connected to."""
@@ -50,11 +53,11 @@ class AddressRule:
         return address.is_global and not address.is_multicast and not hidden
 
 
-def rule_of(networks: Iterable[str]) -> AddressRule:
+def rule_of(networks: Iterable[str], setting: str = "WEBHOOK_ALLOWED_NETWORKS") -> AddressRule:
     """From a setting's words: networks such as 10.0.0.0/8, or `*`. ValueError for anything else."""
     words = tuple(networks)
     allowed = tuple(ipaddress.ip_network(word) for word in words if word != "*")
-    return AddressRule(allowed, "*" in words)
+    return AddressRule(allowed, "*" in words, setting)
 
 
 def fault_of_url(text: str, rule: AddressRule) -> str | None:
@@ -70,7 +73,7 @@ def fault_of_url(text: str, rule: AddressRule) -> str | None:
     if url.user is not None or url.password is not None or url.raw_fragment:
         return "must hold neither a user, a password nor a fragment; headers can carry a key"
     if not _host_permitted(url.host, rule):
-        return f"leads to an address that is not public; {SETTING} can allow it"
+        return f"leads to an address that is not public; {rule.setting} can allow it"
     return None
 
 
@@ -100,7 +103,7 @@ class GuardedResolver(AbstractResolver):
         found = await self._inner.resolve(host, port, socket.AddressFamily(family))
         permitted = [one for one in found if self._rule.permits(one["host"])]
         if found and not permitted:
-            raise ForbiddenAddress(f"the address is not public; {SETTING} can allow it")
+            raise ForbiddenAddress(f"the address is not public; {self._rule.setting} can allow it")
         return permitted
 
     async def close(self) -> None:
