@@ -1,7 +1,9 @@
 """Logins survive what is done to their profiles: a real Chromium on the simulator."""
 
 import asyncio
+import contextlib
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from tests.simulator.conftest import MINE, PLAIN_READY, Phones, scan
 from wahook.profiles import Keeper, ProfileKey, Profiles, RemoteProfiles, import_profile
 from wahook.profiles.local import BUDGET
 from wahook.profiles.stores import DirectoryStore
+from wahook.profiles.trimming import COOKIES
 from wahook.simulator import Simulator
 
 from .conftest import LOGGED_IN, SESSION, browsing, is_logged_in, log_in, quit_gently
@@ -75,6 +78,13 @@ def other_node(tmp_path: Path, key: ProfileKey, name: str = "other") -> tuple[Pr
     return profiles, RemoteProfiles(profiles, DirectoryStore(tmp_path / "store"), key)
 
 
+def cookies_in(profile: Path) -> int:
+    """How many the browser that ended here has left on disk."""
+    (database,) = [path for name in COOKIES for path in profile.glob(name)]
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        return connection.execute("SELECT count(*) FROM cookies").fetchone()[0]
+
+
 async def test_a_login_made_here_is_restored_on_a_node_without_the_profile(
     profiles: Profiles,
     remote: RemoteProfiles,
@@ -88,13 +98,15 @@ async def test_a_login_made_here_is_restored_on_a_node_without_the_profile(
         await tab.until(PLAIN_READY)
         await tab.run("document.cookie = 'wa_lang=eo; max-age=1000000'")
         await quit_gently(devtools)
+    # Chromium, closed within seconds of a change of its cookies, forgets it once in a hundred times.
+    cookies = "wa_lang=eo" if cookies_in(profiles.path(SESSION)) else ""
     saved = remote.save(SESSION)
     assert saved.size < 200_000
     there, theirs = other_node(tmp_path, key)
     assert theirs.restore(SESSION) is not None
     async with browsing(there.path(SESSION), simulator.url) as (_, tab):
         assert await tab.until(LOGGED_IN) == "in"
-        assert await tab.run("document.cookie") == "wa_lang=eo"
+        assert await tab.run("document.cookie") == cookies
         assert await tab.run("localStorage.getItem('last-wid-md') !== null")
 
 
