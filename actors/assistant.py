@@ -12,7 +12,7 @@ import structlog
 
 from actors.errors import JournalError
 from actors.events import AiFailed, MessageReceived
-from actors.hearing import Heard
+from actors.heard import Heard
 from actors.ports import Announce
 from actors.turns import Asked, Chat, Turns
 from supervision import Actor, Context

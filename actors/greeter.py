@@ -10,7 +10,7 @@ import structlog
 
 from actors.errors import DomainError
 from actors.events import Qr, QrUpdated, Ready, Reconnected
-from actors.hearing import Heard
+from actors.heard import Heard
 from supervision import Actor, Context
 
 log = structlog.get_logger(__name__)

@@ -1,14 +1,22 @@
-"""How an event of the service reaches an actor that lives by it."""
+"""Which incoming messages and notices count: a pure policy, of the settings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from actors.events import Event
+STATUS = "status@broadcast"
+GROUP = "@g.us"
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """Told to whoever subscribed; lost while nobody is there."""
+class Hearing:
+    """What is neither journaled nor told."""
 
-    event: Event
+    ignore_groups: bool = False
+    ignore_status: bool = True
+
+    def counts(self, chat_id: str) -> bool:
+        """Whether what happens in that chat is heard."""
+        if chat_id == STATUS:
+            return not self.ignore_status
+        return not (self.ignore_groups and chat_id.endswith(GROUP))

@@ -16,9 +16,9 @@ from typing import Protocol
 import structlog
 
 from actors import mail_policy
-from actors.durable import AddMail, EndMail, Mail, Prune
+from actors.durable import AddMail, EndMail, Mail
 from actors.errors import DomainError, JournalError
-from actors.hearing import Heard
+from actors.heard import Heard
 from actors.mail_policy import MailOutcome, MailVerdict
 from actors.messages import Journaled
 from actors.model import Account
@@ -33,8 +33,6 @@ log = structlog.get_logger(__name__)
 TICK = 5.0  # seconds
 LOOK_EVERY = 3  # ticks between looks into the queue that nothing else caused
 AT_ONCE = 2  # mails on their way together
-PRUNE_EVERY = 6 * 3600.0
-KEPT = timedelta(days=7)
 
 
 class MailSender(Protocol):
@@ -88,11 +86,6 @@ class _Tick:
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class _Prune:
-    pass
-
-
 class Mailer(Actor):
     """Blocks on reads of the journal only. A journal that is away is asked again."""
 
@@ -111,7 +104,6 @@ class Mailer(Actor):
             if mail.session_id is not None and mail.created_at is not None and mail.kind in set(Kind):
                 self._parts.desk.remember(mail.session_id, Kind(mail.kind), mail.created_at)
         self.context.every(TICK, _Tick())
-        self.context.every(PRUNE_EVERY, _Prune(), first=TICK)
         self._dispatch()
         self._report()
 
@@ -143,8 +135,6 @@ class Mailer(Actor):
                 self._ended(mail, future)
             case _Tick():
                 self._tick(now)
-            case _Prune():
-                self._write(Prune(now - KEPT))
             case TakenDown():
                 pass  # it was never linked: nobody misses it
             case _:
@@ -207,7 +197,7 @@ class Mailer(Actor):
 
     # -- the journal ------------------------------------------------------------------------------------
 
-    def _write(self, operation: AddMail | EndMail | Prune) -> None:
+    def _write(self, operation: AddMail | EndMail) -> None:
         self._post.write(operation, self.context.clock.monotonic())
 
     def _journaled(self, correlation: str, result: object) -> None:

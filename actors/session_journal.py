@@ -12,7 +12,7 @@ import structlog
 from actors import session_view
 from actors.errors import DomainError
 from actors.events import MessageAck
-from actors.hears import Hearing
+from actors.hearing import Hearing
 from actors.inbox import Inbox
 from actors.messages import (
     AccountChanges,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from actors import session_state
 from actors.errors import Banned, LoginLost, PermanentLoss
-from actors.hears import Hearing
+from actors.hearing import Hearing
 from actors.leaving import RECYCLE
 from actors.model import Account
 from actors.ports import Announce, Board, Calendar, Profiles, WhatsAppClient

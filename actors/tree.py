@@ -51,6 +51,7 @@ CHROMEDRIVER = "chromedriver"
 WRITER = "journal-writer"
 OUTBOX = "outbox"
 SESSIONS = "sessions"
+SESSION = "session"
 EDGE = "edge"
 WEBHOOKS = "webhooks"
 ASSISTANT = "assistant"
@@ -69,7 +70,7 @@ WORKERS = BackOff(min=0.1, max=30.0)
 
 def session_path(session_id: str) -> str:
     """Where the actor of a session lives."""
-    return f"{SESSIONS}/{session_id}/session"
+    return f"{SESSIONS}/{session_id}/{SESSION}"
 
 
 def lane_path(session_id: str) -> str:
@@ -194,7 +195,7 @@ def session(
 ) -> ChildSpec:
     """One session with its keep-alive children. When the session ends for good, all of it goes."""
     actor = ChildSpec(
-        "session",
+        SESSION,
         partial(SessionActor, parts=parts),
         restart=Restart.TRANSIENT,
         significant=True,

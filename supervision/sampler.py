@@ -88,7 +88,7 @@ class Sampler:
         if before is not None and now > before[0]:
             spent = max(0, ticks - before[1]) / _TICKS
             cpu = round(100 * spent / (now - before[0]).total_seconds(), 1)
-        sizes = [_memory(process.pid) for process in family]
+        sizes = [memory_of(process.pid) for process in family]
         return Sample(now, len(family), sum(rss for rss, _ in sizes), sum(pss for _, pss in sizes), cpu)
 
 
@@ -116,7 +116,7 @@ def _family(pids: tuple[int, ...], processes: list[_Process]) -> list[_Process]:
     return list(found.values())
 
 
-def _memory(pid: int) -> tuple[int, int]:
+def memory_of(pid: int) -> tuple[int, int]:
     """RSS and PSS in bytes; zeros when the process is gone or not ours to see."""
     sizes = {"Rss:": 0, "Pss:": 0}
     with suppress(OSError, ValueError):

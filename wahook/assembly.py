@@ -11,7 +11,7 @@ import structlog
 from redis import Redis, RedisError
 
 from actors import session_state, tree
-from actors.hears import Hearing
+from actors.hearing import Hearing
 from actors.keepalive import KeepaliveParts
 from actors.lane import LaneParts
 from actors.model import Account

@@ -16,6 +16,7 @@ import psutil
 import structlog
 
 from actors.ports import MemoryMeter, Usage
+from supervision.sampler import memory_of
 
 log = structlog.get_logger(__name__)
 
@@ -36,9 +37,9 @@ class ProcessMeter:
 
     def read(self) -> Usage:
         """Measure now. What ends meanwhile counts nothing."""
-        rss, pss = _sizes(os.getpid())
+        rss, pss = memory_of(os.getpid())
         children = psutil.Process().children(recursive=True)
-        return Usage(rss, pss + sum(_sizes(child.pid)[1] for child in children))
+        return Usage(rss, pss + sum(memory_of(child.pid)[1] for child in children))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class CgroupMeter:
     def read(self) -> Usage:
         """Measure now; by processes should the group have gone."""
         usage = self.usage()
-        return ProcessMeter().read() if usage is None else Usage(_sizes(os.getpid())[0], usage)
+        return ProcessMeter().read() if usage is None else Usage(memory_of(os.getpid())[0], usage)
 
     def usage(self) -> int | None:
         """Bytes, None if they cannot be read."""
@@ -93,17 +94,6 @@ def _ours() -> set[int]:
     """This process, its descendants, and whoever started it."""
     me = psutil.Process()
     return {me.pid, *(one.pid for one in me.children(recursive=True)), *(one.pid for one in me.parents())}
-
-
-def _sizes(pid: int) -> tuple[int, int]:
-    """RSS and PSS in bytes; zeros when it is gone."""
-    sizes = {"Rss:": 0, "Pss:": 0}
-    with suppress(OSError, ValueError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            name, _, rest = line.partition(" ")
-            if name in sizes:
-                sizes[name] = int(rest.split()[0]) * 1024
-    return sizes["Rss:"], sizes["Pss:"]
 
 
 def give_back() -> None:

@@ -107,7 +107,12 @@ class SessionCommands:
     def _nodes(self) -> dict[str, dict[str, object]]:
         found = self._parts.system.snapshot(depth=3).find(tree.SESSIONS)
         sessions = [] if found is None else found.get("children", [])
-        return {one["id"]: child for one in sessions for child in one.get("children", [])[:1] if child}
+        return {
+            one["id"]: child
+            for one in sessions
+            for child in one.get("children", [])
+            if child["id"] == tree.SESSION
+        }
 
     def _resource(self, account: Account, nodes: dict[str, dict[str, object]]) -> SessionResource:
         view = self._parts.board.get(account.session_id)

@@ -11,7 +11,7 @@ from actors import tree
 from actors.assistant import Assistant, AssistantParts
 from actors.errors import DeadlinePassed, JournalError, RuleBroken, SessionNotReady
 from actors.events import AiFailed, MessageReceived
-from actors.hearing import Heard
+from actors.heard import Heard
 from actors.journal_writer import JournalWriter
 from actors.messages import AcceptMessage, AccountChanges, RecordIncoming, SaveAccount, UpdateAccount
 from actors.model import Account, AiConfig, IncomingMessage, OutgoingMessage, SessionConfig

@@ -8,7 +8,7 @@ import pytest
 from actors.errors import JournalError, RuleBroken
 from actors.events import Disconnected, Qr, QrUpdated, Ready, Reconnected
 from actors.greeter import TRIES, Greeter, GreeterParts
-from actors.hearing import Heard
+from actors.heard import Heard
 from supervision import BackOff, ChildSpec, SupervisorSpec
 from supervision.testing import VirtualTree
 

@@ -10,7 +10,7 @@ import pytest
 from actors import mail_policy
 from actors.durable import AddMail, Mail, TaskState
 from actors.events import Disconnected, Qr, Ready
-from actors.hearing import Heard
+from actors.heard import Heard
 from actors.journal_writer import JournalWriter
 from actors.mail_policy import MailOutcome, MailVerdict
 from actors.mailer import GivenUp, Mailer, MailerParts, TakenDown
@@ -286,11 +286,3 @@ def test_delays_double_up_to_an_hour():
     assert 22 <= waits[0] <= 38
     assert all(wait <= 4500 for wait in waits)
     assert all(wait >= 2700 for wait in waits[8:])
-
-
-def test_the_sent_ones_are_forgotten_after_a_week(room):
-    room.sender.outcomes = [SENT]
-    room.hear(GONE)
-    room.leap = timedelta(days=7)
-    room.tree.advance(6 * 3600 + 10)
-    assert room.mails() == []

@@ -11,7 +11,7 @@ from actors import greeter, notices, tree
 from actors.assistant import AssistantParts
 from actors.events import Event, MessageReceived
 from actors.greeter import GreeterParts, Greeting
-from actors.hearing import Heard
+from actors.heard import Heard
 from actors.mailer import GivenUp, MailerParts, TakenDown
 from actors.model import Account
 from actors.notice_desk import NoticeDesk, Throttle

@@ -4,7 +4,7 @@ import pytest
 
 from actors import session_view
 from actors.events import IncomingCall, MessageEdited, MessageReaction, MessageRevoked, PollVote
-from actors.hears import Hearing
+from actors.hearing import Hearing
 from actors.page import NoticeArrived, Noticed
 
 PERSON, GROUP, STATUS = "491700000001@c.us", "120363000000000000@g.us", "status@broadcast"
