@@ -29,9 +29,10 @@ from supervision import Handle, System
 from wahook.announcer import Announcer
 from wahook.asking import write
 from wahook.drafts import Drafts, is_repeat, message_of
-from wahook.edge.ports import Draft, MessagePage, Refused
+from wahook.edge.ports import Draft, Refused
 from wahook.journal.outgoing import KEY_VALID
 from wahook.journal.reader import JournalReader
+from wahook.journal.stored import MessagePage
 
 AT_ONCE = 100  # messages of a bulk send that are accepted together
 WAITING = frozenset({MessageStatus.QUEUED, MessageStatus.SCHEDULED, MessageStatus.SENDING})

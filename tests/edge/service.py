@@ -22,7 +22,8 @@ from actors.model import (
     SessionView,
 )
 from supervision import Actor, BackOff, ChildSpec, NotFound, SupervisorSpec, System
-from wahook.edge.ports import Draft, Health, MessagePage, Received, Refused, SessionResource
+from wahook.edge.ports import Draft, Health, Refused, SessionResource
+from wahook.journal.stored import MessagePage, Received
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

@@ -18,9 +18,9 @@ from actors.messages import (
     RecordIncoming,
 )
 from actors.model import Direction, MessageStatus, OutgoingMessage
-from wahook.edge.ports import MessagePage, Received
 from wahook.journal import JournalReader, cursors, open_journal
 from wahook.journal.schema import NEEDS_WORK
+from wahook.journal.stored import MessagePage, Received
 
 from .conftest import NOON, OTHER, SESSION, Bench, incoming, message
 

@@ -5,7 +5,7 @@ import pytest
 from actors.errors import RuleBroken
 from actors.messages import DeleteAccount, RecordIncoming
 from actors.model import IncomingMessage
-from wahook.edge.ports import Received
+from wahook.journal.stored import Received
 
 from .conftest import NOON, OTHER, SESSION, Bench, incoming
 

@@ -24,7 +24,7 @@ from actors.messages import (
 )
 from actors.mirror import Pace, pause_after
 from actors.model import Account, Ack, MessageStatus, SessionConfig
-from wahook.edge.ports import Received
+from wahook.journal.stored import Received
 from wahook.supabase import faults
 from wahook.supabase.changes import ACCOUNT, DELETED, MESSAGE, Mirrored
 from wahook.supabase.faults import MirrorAway, RowsRefused, Verdict, judge

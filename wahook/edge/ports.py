@@ -17,7 +17,6 @@ from actors.model import (
     JSON,
     Account,
     Direction,
-    IncomingMessage,
     NumberStatus,
     OutgoingMessage,
     Priority,
@@ -28,6 +27,7 @@ from actors.model import (
 )
 from actors.page import PageCall
 from supervision import Snapshot, Transition
+from wahook.journal.stored import MessagePage
 
 Verb: TypeAlias = Literal["restart", "stop", "start", "retry"]
 
@@ -106,23 +106,6 @@ class Refused:
     code: str
     detail: str
     earlier_message_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """An incoming message as stored; `received_at` is when the service journaled it."""
-
-    message: IncomingMessage
-    session_id: str
-    received_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class MessagePage:
-    """Newest first. `next` is an opaque cursor, None at the end."""
-
-    messages: Sequence[OutgoingMessage | Received]
-    next: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from yarl import URL
 
 from actors.model import IncomingMessage, OutgoingMessage, SessionConfig, Webhook
 from wahook.edge.notify_schemas import AiView
-from wahook.edge.ports import Received, SessionResource
+from wahook.edge.ports import SessionResource
 from wahook.edge.schemas import MessageBody, ReceivedBody
 from wahook.edge.session_schemas import ConfigView, SessionBody, WebhookView
+from wahook.journal.stored import Received
 
 
 def json_answer(body: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from actors.errors import RuleBroken
 from actors.model import Account, Direction, MessageStatus, OutgoingMessage
-from wahook.edge.ports import MessagePage, Received
 from wahook.journal import cursors, rows
 from wahook.journal.cursors import Place
 from wahook.journal.faults import database_faults
 from wahook.journal.schema import NEEDS_WORK, accounts, messages_in, messages_out
+from wahook.journal.stored import MessagePage, Received
 
 T = TypeVar("T")
 Entry = tuple[Place, OutgoingMessage | Received]

@@ -21,7 +21,7 @@ from actors.model import (
     SessionConfig,
     Webhook,
 )
-from wahook.edge.ports import Received
+from wahook.journal.stored import Received
 
 Columns: TypeAlias = RowMapping | Mapping[str, Any]
 

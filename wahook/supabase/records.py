@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from actors.model import JSON, Account, Direction, OutgoingMessage, SessionConfig, SessionId
-from wahook.edge.ports import Received
+from wahook.journal.stored import Received
 from wahook.supabase.plan import AccountWrite
 
 Record: TypeAlias = dict[str, JSON]

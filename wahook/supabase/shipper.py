@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from actors.durable import MirrorChange
 from actors.mirror import Refusal, Shipment
 from actors.model import Account, Direction, OutgoingMessage
-from wahook.edge.ports import Received
+from wahook.journal.stored import Received
 from wahook.loop import LoopThread
 from wahook.supabase.faults import MirrorAway, RowsRefused
 from wahook.supabase.parcels import Parcel, parcels
