@@ -86,9 +86,9 @@ class OperationsDesk:
         await verbs[verb](path, by)
 
     async def health(self) -> Health:
-        """The contract's fields; not ok when the database, Redis or a part that nothing goes without is away.
+        """Not ok when the database, Redis or a part that nothing goes without is away.
 
-        Every check says how old its answer is, in seconds.
+        `fields` are the contract's. Every check says how old its answer is, in seconds.
         """
         database, redis, stands = await asyncio.gather(
             self._database.look(), self._redis.look(), self._tree.look()
@@ -96,16 +96,18 @@ class OperationsDesk:
         now = time.monotonic()
         ok = database.ok and redis.ok and stands.ok
         fields: dict[str, JSON] = {
-            "status": "ok" if ok else "error",
+            "status": "healthy" if ok else "unhealthy",
             "uptime": round(time.time() - psutil.Process().create_time(), 1),
             "memory": {**_memory(), **self._memory()},
             "whatsapp": self._whatsapp(),
             "redis": redis.fields(now),
-            "database": database.fields(now),
-            "supervision": {"ok": stands.ok, "age": round(now - stands.at, 1)},
             "supabase": self._mirror(),
         }
-        return Health(ok, fields)
+        checks: dict[str, JSON] = {
+            "database": database.fields(now),
+            "supervision": {"ok": stands.ok, "age": round(now - stands.at, 1)},
+        }
+        return Health(ok, fields, checks)
 
     def _stands(self) -> None:
         """LookupError unless all that nothing goes without is running."""

@@ -292,14 +292,14 @@ class Operations:
 
     async def health(self) -> Health:
         fields = {
-            "status": "ok" if self.well else "degraded",
+            "status": "healthy" if self.well else "unhealthy",
             "uptime": 1.5,
             "memory": {"rss": 1},
             "whatsapp": {"activeSessions": 0, "readySessions": 0, "initializingSessions": 0},
             "redis": {"connected": self.well, "ping": 0.1},
             "supabase": {"connected": False},
         }
-        return Health(self.well, fields)
+        return Health(self.well, fields, {"database": {"connected": self.well}})
 
 
 __all__ = ["CODE", "Messages", "NotFound", "Operations", "Sessions"]

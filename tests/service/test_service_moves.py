@@ -113,7 +113,9 @@ async def test_health_and_metrics_of_the_whole_service_tell_what_is_up(house):
     await client.delivered(session_id, sent["messageId"])
     status, health = await client.call("GET", "/api/health")
     assert (status, health["whatsapp"]["readySessions"]) == (200, 1)
-    assert all(health[name]["age"] < 5 for name in ("redis", "database", "supervision"))
+    assert health.keys() == {"status", "uptime", "memory", "whatsapp", "redis", "supabase"}
+    ready = await client.ok("GET", "/readyz")
+    assert all(ready[name]["age"] < 5 for name in ("redis", "database", "supervision"))
     text = await client.ok("GET", "/metrics")
     for line in (
         'wahook_sessions{status="ready"} 1',

@@ -115,7 +115,7 @@ def _template(request: web.Request) -> str:
 
 def _preflight_headers() -> dict[str, str]:
     return {
-        "Access-Control-Allow-Methods": "GET, POST, DELETE, OPTIONS",
+        "Access-Control-Allow-Methods": ", ".join(sorted(_METHODS)),
         "Access-Control-Allow-Headers": _ALLOWED,
         "Access-Control-Max-Age": "600",
     }

@@ -113,7 +113,8 @@ class Health:
     """One check of the service. `ok` False makes /api/health and /readyz answer 503."""
 
     ok: bool
-    fields: dict[str, JSON]  # exactly the body of /api/health
+    fields: dict[str, JSON]  # exactly the body of /api/health: the contract's, and no more
+    checks: dict[str, JSON] = field(default_factory=dict)  # what /readyz says beside them
 
 
 class Sessions(Protocol):

@@ -32,17 +32,14 @@ class ServiceRoutes:
     @route("GET", "/api/health", "service", _HEALTH, is_open=True)
     async def get_health(self) -> web.StreamResponse:
         """Check the service's health; needs no key."""
-        return await self._health()
+        found = await self._operations.health()
+        return _health(found.ok, found.fields)
 
     @route("GET", "/readyz", "service", _HEALTH, is_open=True)
     async def get_readiness(self) -> web.StreamResponse:
-        """Check whether the service can take requests; needs no key."""
-        return await self._health()
-
-    async def _health(self) -> web.Response:
+        """Check whether the service can take requests, and what keeps it from that; needs no key."""
         found = await self._operations.health()
-        text = json.dumps(found.fields, ensure_ascii=False)
-        return web.Response(status=200 if found.ok else 503, text=text, content_type="application/json")
+        return _health(found.ok, {**found.fields, **found.checks})
 
     @route("GET", "/livez", "service", {200: Answer("It turns.", LiveBody)}, is_open=True)
     async def get_liveness(self) -> web.StreamResponse:
@@ -59,3 +56,8 @@ class ServiceRoutes:
     async def get_openapi(self) -> web.StreamResponse:
         """Get this description."""
         return web.json_response(self.document)
+
+
+def _health(ok: bool, fields: dict[str, JSON]) -> web.Response:
+    text = json.dumps(fields, ensure_ascii=False)
+    return web.Response(status=200 if ok else 503, text=text, content_type="application/json")
