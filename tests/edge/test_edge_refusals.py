@@ -150,8 +150,33 @@ async def test_an_id_that_is_none_is_refused_before_anybody_is_asked(client, run
     url = URL(f"{running.url}/api/whatsapp/sessions/{session_id}{rest}", encoded=True)
     async with client.get(url) as answer:
         body = await answer.json(content_type="application/problem+json")
-    assert answer.status in {404, 422}, body
-    assert body["code"] in {"invalid", "not_found"}
+    assert (answer.status, body["status"]) == (404, 404), body
+    assert body["code"] in {"unknown_session", "not_found"}
+    assert not running.sessions.acts
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "thing"),
+    [
+        ("GET", f"{MESSAGES}/msg_short", "message"),
+        ("DELETE", f"{MESSAGES}/3EB0000000000000000000", "message"),
+        ("POST", f"{MESSAGES}/nope/retry", "message"),
+        ("GET", f"{MESSAGES}/bulk/nope", "batch"),
+        ("GET", f"{SESSION}/media/..%2f..%2fapi-key", "media"),
+        ("GET", f"{SESSION}/webhooks/deliveries/nope", "delivery"),
+        ("POST", "/api/whatsapp/sessions/nope/start", "session"),
+        ("POST", "/api/whatsapp/sessions/nope/messages", "session"),
+    ],
+)
+async def test_what_cannot_be_an_id_of_ours_is_as_unknown_as_any(client, running, method, path, thing):
+    async with client.request(method, URL(running.url + path, encoded=True)) as answer:
+        await problem_of(answer, 404, f"unknown_{thing}")
+
+
+async def test_a_number_that_is_none_is_explained(client):
+    async with client.get(f"{SESSION}/contacts/four") as answer:
+        problem = await problem_of(answer, 422, "invalid")
+    assert [each["at"] for each in problem["errors"]] == ["path.number"]
 
 
 async def test_plain_dots_in_a_path_lead_nowhere(running):

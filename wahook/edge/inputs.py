@@ -15,6 +15,13 @@ from wahook.edge.schemas import Body, Headers, Query
 
 Where: TypeAlias = Literal["request", "path", "query", "header", "body"]
 _NOT_JSON = {"json_invalid", "json_type"}
+_OURS = {  # ids of the service's own things, by their names in the templates
+    "id": "session",
+    "messageId": "message",
+    "batchId": "batch",
+    "mediaId": "media",
+    "deliveryId": "delivery",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +45,16 @@ def request_input(name: str) -> Input:
 
 
 def path_input(name: str, hint: object) -> Input:
-    """A part of the path, by its name in the template."""
+    """A part of the path, by its name in the template. What cannot be an id of ours is 404, as one unknown."""
     adapter: TypeAdapter[Any] = TypeAdapter(cast("type[Any]", hint))
 
     async def read(request: web.Request) -> object:
-        return adapter.validate_python(request.match_info[name])
+        try:
+            return adapter.validate_python(request.match_info[name])
+        except ValidationError:
+            if name not in _OURS:
+                raise
+            raise Problem(404, f"unknown_{_OURS[name]}", f"There is no such {_OURS[name]}.") from None
 
     return Input(name, "path", read, adapter=adapter)
 
