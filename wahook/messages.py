@@ -26,13 +26,14 @@ from actors.messages import (
 from actors.model import Direction, MessageStatus, OutgoingMessage
 from actors.ports import Calendar
 from supervision import Handle, System
+from wahook import references
 from wahook.announcer import Announcer
 from wahook.asking import write
 from wahook.drafts import Drafts, is_repeat, message_of
 from wahook.edge.ports import Draft, Refused
 from wahook.journal.outgoing import KEY_VALID
 from wahook.journal.reader import JournalReader
-from wahook.journal.stored import MessagePage
+from wahook.journal.stored import MessagePage, Received
 
 AT_ONCE = 100  # messages of a bulk send that are accepted together
 WAITING = frozenset({MessageStatus.QUEUED, MessageStatus.SCHEDULED, MessageStatus.SENDING})
@@ -149,8 +150,11 @@ class MessageCommands:
             raise RuleBroken("unknown_session", "there is no such session")
         return await asyncio.to_thread(self._parts.reader.page, session_id, direction, limit, cursor)
 
-    async def get(self, session_id: str, message_id: str) -> OutgoingMessage:
-        """One message of this session."""
+    async def get(self, session_id: str, named: str) -> OutgoingMessage | Received:
+        """One message of this session, of either direction."""
+        return await asyncio.to_thread(references.look_up, self._parts.reader, session_id, named)
+
+    async def _own(self, session_id: str, message_id: str) -> OutgoingMessage:
         row = await self._row(message_id)
         if row.session_id != session_id:
             raise RuleBroken("unknown_message", "this session has no such message")
@@ -158,7 +162,7 @@ class MessageCommands:
 
     async def cancel(self, session_id: str, message_id: str) -> OutgoingMessage:
         """Take it back before it has begun."""
-        await self.get(session_id, message_id)
+        await self._own(session_id, message_id)
         row = await self._write(CancelMessage(message_id))
         if not isinstance(row, OutgoingMessage):
             raise RuleBroken("unknown_message", "this session has no such message")
@@ -169,7 +173,7 @@ class MessageCommands:
 
     async def retry(self, session_id: str, message_id: str) -> OutgoingMessage:
         """Queue it again after it had failed."""
-        before = await self.get(session_id, message_id)
+        before = await self._own(session_id, message_id)
         if before.status is not MessageStatus.FAILED:
             raise RuleBroken("wrong_state", f"only a failed message can be retried, this is {before.status}")
         row = await self._write(RetryMessage(message_id))

@@ -232,7 +232,13 @@ class Messages:
         rest = len(mine) > first + limit
         return MessagePage(mine[first : first + limit], str(first + limit) if rest else None)
 
-    async def get(self, session_id: str, message_id: str) -> OutgoingMessage:
+    async def get(self, session_id: str, named: str) -> OutgoingMessage | Received:
+        for each in self.received:
+            if (each.session_id, each.message.wa_message_id) == (session_id, named):
+                return each
+        return await self._own(session_id, named)
+
+    async def _own(self, session_id: str, message_id: str) -> OutgoingMessage:
         await self._sessions.get(session_id)
         row = self.rows.get(message_id)
         if row is None or row.session_id != session_id:
@@ -240,7 +246,7 @@ class Messages:
         return row
 
     async def _move(self, session_id: str, message_id: str, source: MessageStatus, target: MessageStatus):
-        row = await self.get(session_id, message_id)
+        row = await self._own(session_id, message_id)
         if row.status is not source:
             raise RuleBroken("wrong_state", f"the message is {row.status.value}")
         self.rows[message_id] = replace(row, status=target)

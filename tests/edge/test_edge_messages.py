@@ -91,6 +91,17 @@ async def test_both_directions_are_listed_newest_first_in_pages(client, running)
     assert ([each["messageId"] for each in rest["messages"]], rest["next"]) == ([first["messageId"]], None)
 
 
+async def test_whatever_is_listed_can_be_got_by_its_id(client, running):
+    await send(client)
+    running.messages.receive("user_1_wa_2", "Thank you!")
+    async with client.get(ALL) as answer:
+        listed = (await answer.json())["messages"]
+    assert [each["direction"] for each in listed] == ["in", "out"]
+    for each in listed:
+        async with client.get(f"{ALL}/{each['messageId']}") as answer:
+            assert (answer.status, await answer.json()) == (200, each)
+
+
 @pytest.mark.parametrize(("direction", "count"), [("in", 2), ("out", 1)])
 async def test_one_direction_can_be_listed(client, running, direction, count):
     await send(client)

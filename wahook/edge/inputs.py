@@ -45,7 +45,7 @@ def request_input(name: str) -> Input:
 
 
 def path_input(name: str, hint: object) -> Input:
-    """A part of the path, by its name in the template. What cannot be an id of ours is 404, as one unknown."""
+    """A part of the path, by its name in the template. What cannot be an id of ours is 404, as if unknown."""
     adapter: TypeAdapter[Any] = TypeAdapter(cast("type[Any]", hint))
 
     async def read(request: web.Request) -> object:

@@ -7,11 +7,12 @@ from aiohttp import web
 from actors.model import Direction
 from wahook.edge.accepting import ANSWERS, accept
 from wahook.edge.drafting import draft_of
-from wahook.edge.message_schemas import NewMessage
+from wahook.edge.message_schemas import MessageRef, NewMessage
 from wahook.edge.ports import Messages
 from wahook.edge.represent import any_message, json_answer, message_body
 from wahook.edge.routing import Answer, route
 from wahook.edge.schemas import (
+    AnyMessageBody,
     MessageBody,
     MessageHeaders,
     MessageList,
@@ -58,10 +59,10 @@ class MessageRoutes:
         body = MessageList(messages=[any_message(each) for each in page.messages], next=page.next)
         return json_answer(body)
 
-    @route("GET", ONE, "messages", _MESSAGE, (404, 503))
-    async def get_message(self, id: SessionPath, messageId: MessagePath) -> web.StreamResponse:  # noqa: A002, N803
-        """Get a message that was accepted for sending."""
-        return json_answer(message_body(await self._messages.get(id, messageId)))
+    @route("GET", ONE, "messages", {200: Answer("The message as it is now.", AnyMessageBody)}, (404, 503))
+    async def get_message(self, id: SessionPath, messageId: MessageRef) -> web.StreamResponse:  # noqa: A002, N803
+        """Get a message of either direction, by its `messageId` or by WhatsApp's id."""
+        return json_answer(any_message(await self._messages.get(id, messageId)))
 
     @route("DELETE", ONE, "messages", _MESSAGE, (404, 409, 503))
     async def cancel_message(self, id: SessionPath, messageId: MessagePath) -> web.StreamResponse:  # noqa: A002, N803

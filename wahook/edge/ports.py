@@ -27,7 +27,7 @@ from actors.model import (
 )
 from actors.page import PageCall
 from supervision import Snapshot, Transition
-from wahook.journal.stored import MessagePage
+from wahook.journal.stored import MessagePage, Received
 
 Verb: TypeAlias = Literal["restart", "stop", "start", "retry"]
 
@@ -182,8 +182,11 @@ class Messages(Protocol):
         """RuleBroken("bad_cursor") if it is not one of ours."""
         ...
 
-    async def get(self, session_id: str, message_id: str) -> OutgoingMessage:
-        """RuleBroken("unknown_message") if this session has no such message."""
+    async def get(self, session_id: str, named: str) -> OutgoingMessage | Received:
+        """Of either direction; named by our id, by WhatsApp's, or by its full key.
+
+        RuleBroken("unknown_message") if this session has no such message.
+        """
         ...
 
     async def cancel(self, session_id: str, message_id: str) -> OutgoingMessage:

@@ -13,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    RootModel,
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
@@ -243,6 +244,10 @@ class ReceivedBody(View):
     wa_message_id: str
     timestamp: int
     created_at: datetime | None
+
+
+class AnyMessageBody(RootModel[MessageBody | ReceivedBody]):
+    """A message of either direction."""
 
 
 class MessageList(View):
