@@ -39,6 +39,13 @@ async def test_what_was_asked_for_reaches_the_outbox(client, running):
     assert running.messages.rows[body["messageId"]].priority is Priority.HIGH
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"), [(1, "high"), (0, "default"), (-1, "low"), ("normal", "default")]
+)
+async def test_a_priority_may_be_given_as_the_original_gave_it(client, given, meant):
+    assert (await send(client, priority=given))["priority"] == meant
+
+
 async def test_the_same_text_again_is_a_duplicate_of_the_earlier_message(client):
     first = await send(client)
     problem = await send(client, 409)
@@ -110,6 +117,12 @@ async def test_one_direction_can_be_listed(client, running, direction, count):
     async with client.get(ALL, params={"direction": direction}) as answer:
         found = (await answer.json())["messages"]
     assert [each["direction"] for each in found] == [direction] * count
+
+
+async def test_what_is_left_empty_in_the_query_is_not_asked(client):
+    await send(client)
+    async with client.get(f"{ALL}?direction=&limit=&cursor=") as answer:
+        assert (answer.status, len((await answer.json())["messages"])) == (200, 1)
 
 
 async def test_a_strange_cursor_is_refused(client):

@@ -1,5 +1,6 @@
 """Sessions over REST: create, look, operate, scan."""
 
+import asyncio
 import base64
 
 import pytest
@@ -162,6 +163,27 @@ async def test_without_a_code_there_is_nothing_to_scan_and_a_time_to_come_back(c
     async with client.get(f"{ALL}/user_1_wa_2/qr") as answer:
         assert (answer.status, (await answer.json())["code"]) == (404, "no_qr")
         assert answer.headers["Retry-After"] == "2"
+
+
+async def test_a_code_that_is_to_come_can_be_waited_for(client, running):
+    session_id = running.sessions.add("1", "2", SessionStatus.INITIALIZING)
+
+    async def ask(seconds: str) -> tuple[int, str]:
+        url = f"{ALL}/{session_id}/qr"
+        async with client.get(url, params={"wait": seconds, "format": "json"}) as answer:
+            return answer.status, (await answer.json())["code"]
+
+    assert await ask("0.01") == (404, "no_qr")
+    asking = asyncio.create_task(ask("30"))
+    assert (await asyncio.wait({asking}, timeout=0.3))[1]
+    running.sessions.put(session_id, SessionStatus.QR, qr_code=CODE)
+    assert await asyncio.wait_for(asking, 5) == (200, CODE)
+
+
+async def test_a_session_that_will_show_no_code_is_not_waited_for(client, running):
+    session_id = running.sessions.add("1", "2")
+    async with asyncio.timeout(5), client.get(f"{ALL}/{session_id}/qr", params={"wait": "60"}) as answer:
+        assert (answer.status, (await answer.json())["code"]) == (404, "no_qr")
 
 
 async def change(client, session_id, **config):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from wahook.edge.schemas import Body, Number, SendAt, Text, View
 
@@ -20,6 +20,14 @@ _REFERENCE = (
     r"^(?:msg_[A-Za-z0-9_-]{8,64}|(?:(?:true|false)_[^_\s]{5,60}_)?[A-Za-z0-9]{3,64}(?:_[^_\s]{5,60})?)$"
 )
 _MIME = r"^[a-z]+/[A-Za-z0-9.+_-]{1,100}$"
+
+
+_PRIORITIES: dict[object, str] = {1: "high", 0: "default", -1: "low", "normal": "default"}
+
+
+def _priority(value: object) -> object:
+    """Programs of the original give numbers."""
+    return value if isinstance(value, bool | float | list | dict) else _PRIORITIES.get(value, value)
 
 
 def address(value: str) -> str:
@@ -113,7 +121,11 @@ class NewMessage(Body):
     mentions: Annotated[
         tuple[Number, ...], Field(max_length=256, description="Whom the text names as @number.")
     ] = ()
-    priority: Literal["high", "default", "low"] = "default"
+    priority: Annotated[
+        Literal["high", "default", "low"],
+        BeforeValidator(_priority),
+        WithJsonSchema({"enum": ["high", "default", "low", 1, 0, -1]}),
+    ] = "default"
     send_at: Annotated[SendAt | None, Field(description="Not before this time (RFC 3339).")] = None
     typing: Annotated[
         float, Field(ge=0, le=30, allow_inf_nan=False, description="Seconds of typing (recording) before it.")

@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     RootModel,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic.alias_generators import to_camel
 
@@ -142,11 +143,20 @@ class PageQuery(Query):
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
     cursor: Annotated[str, Field(pattern="^[!-~]{1,512}$")] | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _given(cls, values: dict[str, object]) -> dict[str, object]:
+        """Programs that fill in a template leave empty what they have not got."""
+        return {name: value for name, value in values.items() if value != ""}
+
 
 class QrQuery(Query):
     """The form, for clients that cannot choose their Accept header."""
 
     format: Literal["png", "svg", "json", "text"] | None = None
+    wait: Annotated[
+        float, Field(ge=0, le=60, allow_inf_nan=False, description="Seconds for a code that is to come.")
+    ] = 0
 
 
 class TreeQuery(Query):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from aiohttp import web
 
-from actors.model import SessionConfig, SessionId
+from actors.model import SessionConfig, SessionId, SessionStatus
 from wahook.edge import qr
 from wahook.edge.config_merge import merged
 from wahook.edge.negotiate import choose
@@ -28,6 +29,8 @@ from wahook.edge.session_schemas import NewSession, SessionBody, SessionList, Se
 ALL = "/api/whatsapp/sessions"
 ONE = f"{ALL}/{{id}}"
 _SESSION = {200: Answer("The session as it is now.", SessionBody)}
+LOOK_EVERY = 0.1  # seconds
+_BEFORE_A_CODE = frozenset({SessionStatus.INITIALIZING, SessionStatus.QR, SessionStatus.RECONNECTING})
 _QR_FORMS = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json", "text": "text/plain"}
 
 
@@ -117,12 +120,21 @@ class SessionRoutes:
         self, id: SessionPath, query: QrQuery, request: web.Request  # noqa: A002
     ) -> web.StreamResponse:  # fmt: skip
         """Get the QR code to scan now: PNG, SVG, JSON or text, by Accept."""
-        found = await self._sessions.awake(id)
+        found = await self._with_code(await self._sessions.awake(id), query.wait)
         if query.format is not None:
             form = _QR_FORMS[query.format]
         else:
             form = choose(request.headers.get("Accept", ""), tuple(_QR_FORMS.values()))
         return _qr_answer(found, form)
+
+    async def _with_code(self, found: SessionResource, seconds: float) -> SessionResource:
+        """The session once it has a code to scan; as it is after these seconds, or when it will have none."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not _code(found) and found.status in _BEFORE_A_CODE:
+                    await asyncio.sleep(LOOK_EVERY)
+                    found = await self._sessions.get(found.account.session_id)
+        return found
 
     @route(
         "POST", f"{ONE}/pairing-code", "pairing",
@@ -141,12 +153,16 @@ class SessionRoutes:
         return web.Response(body=await self._sessions.screenshot(id), content_type="image/png")
 
 
+def _code(found: SessionResource) -> str | None:
+    return found.view.qr_code if found.view else None
+
+
 def _answer(found: SessionResource) -> web.Response:
     return json_answer(session_body(found))
 
 
 def _qr_answer(found: SessionResource, form: str) -> web.Response:
-    code = found.view.qr_code if found.view else None
+    code = _code(found)
     if found.view is None or code is None:
         raise Problem(
             404,
