@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import count
 
 import pytest
 from rq import Queue, Worker
@@ -149,16 +150,31 @@ def test_an_emptied_redis_is_rebuilt_from_the_journal_in_the_original_order(make
     assert house.phone().counts() == {row.wa_message_id: 1 for row in rows}
 
 
-def test_redis_emptied_in_the_middle_of_a_send_doubles_nothing(make_house: MakeHouse) -> None:
+@pytest.mark.parametrize("seam", SEAMS)
+@pytest.mark.parametrize("how", ["emptied", "replaced by an older one"])
+def test_redis_exchanged_between_any_two_steps_loses_and_doubles_nothing(
+    make_house: MakeHouse, seam: str, how: str
+) -> None:
     house = make_house()
-    house.add()
-    house.seam = lambda name: house.redis.flushall() and None if name == "after_send" else None
-    rows = [house.accept(str(number)) for number in range(5)]
-    for row in rows:
-        house.tell(Enqueue(row))
-    eventually(lambda: all(ended(house, row) for row in rows))
+    house.add(is_open=False)
+    rows = [house.send(str(number)) for number in range(5)]
+    eventually(lambda: queues_of(house).look().queued == 5)
+    kept = {key: house.redis.dump(key) for key in house.redis.keys("*")}
+    passed, exchanged = count(1), threading.Event()
+
+    def exchange(name: str) -> None:
+        if name == seam and next(passed) == 3:
+            exchanged.set()
+            house.redis.flushall()
+            for key, value in kept.items() if how != "emptied" else ():
+                house.redis.restore(key, 0, value)
+
+    house.seam = exchange
+    house.open()
+    eventually(lambda: exchanged.is_set() and all(ended(house, row) for row in rows))
     assert house.phone().counts() == {row.wa_message_id: 1 for row in rows}
-    assert house.phone().bodies() == [str(number) for number in range(5)]
+    assert list(dict.fromkeys(house.phone().bodies())) == [str(number) for number in range(5)]
+    eventually(lambda: queues_of(house).look().queued == queues_of(house).look().taken == 0)
 
 
 def test_a_job_that_vanished_between_pop_and_registration_is_put_back_by_the_sweep(
