@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from wahook.simulator import Simulator, SimulatorThread, start_simulator
+from wahook.simulator.faults import Fault
 
 from .conftest import MINE, OTHER, OUTSIDE, Phones, eventually
 
@@ -33,12 +34,18 @@ async def test_options_that_cannot_be_meant_are_refused(options):
         await start_simulator(**options)
 
 
-async def test_an_unknown_phone_is_404_and_a_malformed_number_400(phones: Phones):
-    assert "nobody scanned" in (await phones.state(MINE))["error"]
-    refused = await phones.post("+49-170", "unlink", 400)
-    assert "digits" in refused["error"]
-    await phones.post(MINE, "unlink", 404)
+async def test_every_number_is_a_phone_but_one_that_was_never_linked_cannot_be_unlinked(phones: Phones):
+    state = await phones.state(MINE)
+    assert (state["linked"], state["connected"], state["pages"]) == (False, False, 0)
+    assert state["profileName"]
+    assert "nobody scanned" in (await phones.post(MINE, "unlink", 404))["error"]
     await phones.post(MINE, "dance", 404)
+
+
+@pytest.mark.parametrize("number", ["+49-170", "1234", "1" * 16, "٤٩١٧٠٠٠٠٠٠٠١", "..%2f49170"])
+async def test_a_number_is_digits_only(phones: Phones, number):
+    assert "digits" in (await phones.state(number))["error"]
+    assert "digits" in (await phones.post(number, "faults", 400, kind="crash"))["error"]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +58,10 @@ async def test_an_unknown_phone_is_404_and_a_malformed_number_400(phones: Phones
         ({"from": OUTSIDE, "text": ""}, "non-empty"),
         ({"from": OUTSIDE, "media": []}, "must be an object"),
         ({"from": OUTSIDE, "media": {"mimetype": "a/b", "data": "%"}}, "base64"),
+        ({"from": OUTSIDE, "media": {"mimetype": "a/b", "data": "é"}}, "base64"),
         ({"from": OUTSIDE, "media": {"data": "aGk="}}, "mimetype"),
+        ({"from": OUTSIDE, "text": "x", "id": 5}, "'id'"),
+        ({"from": OUTSIDE, "text": "x", "t": "noon"}, "'t'"),
     ],
 )
 async def test_a_bad_message_is_refused_with_a_reason(phones: Phones, body, says):
@@ -60,9 +70,12 @@ async def test_a_bad_message_is_refused_with_a_reason(phones: Phones, body, says
 
 async def test_a_body_that_is_not_a_json_object_is_refused(simulator: Simulator):
     async with aiohttp.ClientSession(simulator.url) as session:
-        for data in ("{", "[1]", "3"):
+        for data in (b"{", b"[1]", b"3", b"\xff{}", b"[" * 100_000):
             async with session.post(f"/sim/phones/{MINE}/scan", data=data) as answer:
                 assert (answer.status, "error" in await answer.json()) == (400, True)
+        strange = {"Content-Type": "application/json; charset=klingon"}
+        async with session.post(f"/sim/phones/{MINE}/scan", data=b"{}", headers=strange) as answer:
+            assert (answer.status, "error" in await answer.json()) == (400, True)
 
 
 async def test_messages_to_a_phone_that_is_not_linked_are_delivered_to_the_phone_itself(phones: Phones):
@@ -103,6 +116,14 @@ async def test_faults_wait_per_number_and_are_listed_and_cleared(simulator: Simu
         assert await waiting(MINE) == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [("slow_ack", "seconds"), ("slow_boot", "seconds"), ("ban", "seconds"), ("grow", "megabytes")],
+)
+async def test_a_fault_without_its_size_has_the_usual_one(kind, field):
+    assert getattr(Fault.parse({"kind": kind}), field) > 0
+
+
 async def test_media_is_kept_by_its_hash(simulator: Simulator):
     async with aiohttp.ClientSession(simulator.url) as session:
         async with session.post("/media", data=b"hello", headers={"Content-Type": "text/plain"}) as answer:
@@ -116,7 +137,7 @@ async def test_media_is_kept_by_its_hash(simulator: Simulator):
 
 async def test_pages_of_other_sites_may_not_use_the_control_api(simulator: Simulator):
     async with aiohttp.ClientSession(simulator.url) as session:
-        for origin, status in (("http://evil.example", 403), (simulator.url, 200)):
+        for origin, status in (("http://evil.example", 403), ("http://[", 403), (simulator.url, 200)):
             async with session.get("/sim/ledger", headers={"Origin": origin}) as answer:
                 assert answer.status == status
 

@@ -173,8 +173,8 @@ async def test_a_missing_module_is_missing_in_the_next_page_load_of_that_number_
     ("body", "status", "says"),
     [
         ({"kind": "explode"}, 400, "must be one of"),
-        ({"kind": "slow_ack"}, 400, "seconds"),
-        ({"kind": "grow"}, 400, "megabytes"),
+        ({"kind": "slow_ack", "seconds": 0}, 400, "seconds"),
+        ({"kind": "grow", "megabytes": 0}, 400, "megabytes"),
         ({"kind": "missing_module"}, 400, "module"),
         ({"kind": "send_error", "result": "OK"}, 400, "result"),
         ({"kind": "hang", "seconds": -1}, 400, "seconds"),

@@ -42,7 +42,8 @@ def _own(record: Record, sender: str) -> None:
 
 def _vote(record: Record, body: Mapping[str, Any]) -> dict[str, Any]:
     names = [option["name"] for option in record.get("pollOptions") or []]
-    wanted = [str(name) for name in body.get("options") or []]
+    options = body.get("options") or []
+    wanted = options if isinstance(options, list) else [options]
     if not names or any(name not in names for name in wanted):
         raise SimulatorError(f"'options' must be among {names}")
     return {"options": [names.index(name) for name in wanted], "t": int(time.time() * 1000)}

@@ -1,7 +1,6 @@
 """What a phone writes: the content of a message as the control API gives it."""
 
 import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,10 +29,10 @@ def _media(given: object, media: MediaStore) -> Record:
     mimetype = str(text_field(given, "mimetype"))
     try:
         data = base64.b64decode(str(text_field(given, "data")), validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error, or what is not ASCII
         raise SimulatorError("'media.data' is not base64") from None
     family = mimetype.partition("/")[0]
-    kind = given.get("type") or (family if family in _FAMILIES else "document")
+    kind = text_field(given, "type", required=False) or (family if family in _FAMILIES else "document")
     named = {name: str(given[name]) for name in ("filename", "caption") if given.get(name)}
     filehash = media.put(data, mimetype)
     return {"type": kind, "mimetype": mimetype, "filehash": filehash, "size": len(data), **named}

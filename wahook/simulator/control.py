@@ -1,11 +1,9 @@
 """The control API under /sim: phones, faults and the ledger, for people and tests on this machine only."""
 
 import ipaddress
-import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -40,7 +38,7 @@ def _refusal(request: web.Request) -> str | None:
     if not _is_loopback(request.remote):
         return "the control API answers loopback peers only"
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
+    if origin is not None and origin.partition("://")[2] != request.host:
         return "the control API does not answer pages of other sites"
     return None
 
@@ -56,7 +54,7 @@ def _is_loopback(remote: str | None) -> bool:
 async def _body(request: web.Request) -> dict[str, Any]:
     try:
         body = await request.json() if request.can_read_body else {}
-    except json.JSONDecodeError:
+    except (ValueError, LookupError, RecursionError):  # no JSON, no UTF-8, an unknown charset, too deep
         raise SimulatorError("the body is not JSON") from None
     if not isinstance(body, dict):
         raise SimulatorError("the body must be a JSON object")
@@ -65,6 +63,20 @@ async def _body(request: web.Request) -> dict[str, Any]:
 
 def _number(request: web.Request) -> str:
     return number(request.match_info["number"])
+
+
+def _number_or_everybody(request: web.Request) -> str:
+    return EVERYBODY if request.match_info["number"] == EVERYBODY else _number(request)
+
+
+def _moment(body: dict[str, Any]) -> int:
+    """`t`, in Unix seconds; now when it is not given."""
+    given = body.get("t")
+    if given is None:
+        return int(time.time())
+    if not isinstance(given, int) or isinstance(given, bool):
+        raise SimulatorError("'t' must be whole Unix seconds")
+    return given
 
 
 class Control:
@@ -100,8 +112,8 @@ class Control:
         return web.json_response(self._network.ledger.of(number(account) if account else None))
 
     async def phone(self, request: web.Request) -> web.Response:
-        """GET /sim/phones/{number}: its state; 404 before its first link."""
-        return web.json_response(_phone_state(self._network.known_account(_number(request))))
+        """GET /sim/phones/{number}: its state."""
+        return web.json_response(_phone_state(self._network.shown_account(_number(request))))
 
     async def scan(self, request: web.Request) -> web.Response:
         """POST …/scan {code} or {pairingCode}: link the page that shows it."""
@@ -133,8 +145,8 @@ class Control:
             raise SimulatorError("'from' must be another number")
         content = {
             **content_of(body, self._network.media),
-            "id": body.get("id") or new_message_id(),
-            "t": int(body.get("t") or time.time()),
+            "id": text_field(body, "id", required=False) or new_message_id(),
+            "t": _moment(body),
             "byLid": bool(body.get("lid")),
         }
         group = text_field(body, "group", required=False)
@@ -203,6 +215,8 @@ class Control:
         account.about = text_field(body, "about", required=False) or account.about
         account.business = bool(body.get("business", account.business))
         if (labels := body.get("labels")) is not None:
+            if not isinstance(labels, list):
+                raise SimulatorError("'labels' must be a list of names")
             account.labels = [
                 {"id": str(place), "name": str(name), "colorIndex": 0} for place, name in enumerate(labels, 1)
             ]
@@ -210,8 +224,7 @@ class Control:
 
     async def fault(self, request: web.Request) -> web.Response:
         """POST …/faults {kind, …}: something goes wrong for this number, 0: for everybody."""
-        digits = request.match_info["number"]
-        digits = digits if digits == EVERYBODY else number(digits)
+        digits = _number_or_everybody(request)
         fault = Fault.parse(await _body(request))
         if fault.kind in KEPT:
             self._network.faults.add(digits, fault)
@@ -220,7 +233,7 @@ class Control:
 
     async def faults(self, request: web.Request) -> web.Response:
         """GET …/faults: what still waits to strike."""
-        waiting = self._network.faults.waiting(request.match_info["number"])
+        waiting = self._network.faults.waiting(_number_or_everybody(request))
         return web.json_response([fault.as_json() for fault in waiting])
 
 

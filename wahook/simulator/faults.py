@@ -43,6 +43,10 @@ _SEND_RESULTS = frozenset(
 )
 
 
+USUAL_SECONDS = {FaultKind.SLOW_ACK: 5, FaultKind.SLOW_BOOT: 5, FaultKind.BAN: 60}
+USUAL_MEGABYTES = {FaultKind.GROW: 100}
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One fault. times: how often it strikes before it is used up, 0: until cleared."""
@@ -66,8 +70,8 @@ class Fault:
         fault = cls(
             kind=kind,
             times=_count(body, "times", 1),
-            seconds=_seconds(body),
-            megabytes=_count(body, "megabytes", 0),
+            seconds=_seconds(body, USUAL_SECONDS.get(kind, 0)),
+            megabytes=_count(body, "megabytes", USUAL_MEGABYTES.get(kind, 0)),
             module=str(body.get("module", "")),
             result=str(body.get("result", "ERROR_NETWORK")),
             reject=bool(body.get("reject", False)),
@@ -77,8 +81,7 @@ class Fault:
 
     def check(self) -> None:
         """Raise SimulatorError when a kind lacks what it needs."""
-        needs_seconds = {FaultKind.SLOW_ACK, FaultKind.SLOW_BOOT, FaultKind.BAN}
-        if self.kind in needs_seconds and self.seconds <= 0:
+        if self.kind in USUAL_SECONDS and self.seconds <= 0:
             raise SimulatorError(f"{self.kind.value} needs 'seconds' above 0")
         if self.kind is FaultKind.GROW and not 0 < self.megabytes <= 4096:
             raise SimulatorError("grow needs 'megabytes', 1 to 4096")
@@ -105,8 +108,8 @@ def _count(body: Mapping[str, Any], name: str, fallback: int) -> int:
     return value
 
 
-def _seconds(body: Mapping[str, Any]) -> float:
-    value = body.get("seconds", 0)
+def _seconds(body: Mapping[str, Any], fallback: float) -> float:
+    value = body.get("seconds", fallback)
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 86_400:
         raise SimulatorError("'seconds' must be a number from 0 to 86400")
     return float(value)

@@ -31,6 +31,10 @@ def new_message_id() -> str:
     return f"3EB0{secrets.token_hex(9).upper()}"
 
 
+def _new_account(digits: str) -> Account:
+    return Account(digits, f"Phone {digits[-4:]}")
+
+
 class Network:
     """Who there is and what was said."""
 
@@ -51,8 +55,12 @@ class Network:
     def account(self, digits: str) -> Account:
         """The account of this number, made when it is new."""
         if digits not in self.accounts:
-            self.accounts[digits] = Account(digits, f"Phone {digits[-4:]}")
+            self.accounts[digits] = _new_account(digits)
         return self.accounts[digits]
+
+    def shown_account(self, digits: str) -> Account:
+        """The account, or how it would begin: every number is a phone, and looking changes nothing."""
+        return self.accounts.get(digits) or _new_account(digits)
 
     def known_account(self, digits: str) -> Account:
         """The account; NotFoundError when this number never was one."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from wahook.simulator.errors import SimulatorError
 
-_NUMBER = re.compile(r"\d{5,15}\Z")
+_NUMBER = re.compile(r"[0-9]{5,15}\Z")
 EVERYBODY = "0"  # in the control API: a fault for whichever page comes
 UNASSIGNED = "999"  # numbers that begin like this are not on WhatsApp
 
