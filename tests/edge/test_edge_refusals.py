@@ -116,6 +116,38 @@ async def test_a_body_over_a_megabyte_is_413(client, running, chunked):
         await problem_of(answer, 413, "request_entity_too_large")
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_a_body_that_is_not_encoded_as_it_says_is_400(client, encoding):
+    headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+    async with client.post(MESSAGES, data=pieces_of(json.dumps(GOOD).encode()), headers=headers) as answer:
+        await problem_of(answer, 400, "bad_body")
+
+
+FORM = "multipart/form-data; boundary=abc"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "raw"),
+    [
+        ("multipart/form-data", b"x"),
+        (f"multipart/form-data; boundary={'a' * 100}", b"x"),
+        (FORM, b""),
+        (FORM, b"no part"),
+        (FORM, b"--abc\r\n\r\n"),
+        (FORM, b"--abc\r\n" + b"x" * 20_000 + b"\r\n\r\n--abc--"),
+        (FORM, b"--abc\r\nContent-Type: multipart/mixed\r\n\r\nhi\r\n--abc--"),
+    ],
+)
+async def test_an_upload_that_is_not_well_formed_is_400(client, content_type, raw):
+    headers = {"Content-Type": content_type}
+    async with client.post(f"{SESSION}/media", data=raw, headers=headers) as answer:
+        await problem_of(answer, 400, "bad_multipart")
+
+
+async def pieces_of(raw):
+    yield raw
+
+
 async def test_a_message_with_a_file_in_it_may_be_larger_but_not_as_large_as_it_likes(client, running):
     async def pieces():
         for _ in range(200):

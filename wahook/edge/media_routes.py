@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Annotated
 from urllib.parse import quote
 
-from aiohttp import BodyPartReader, web
+from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import BadHttpMessage
 from pydantic import Field
 
 from wahook.edge.message_routes import ONE
@@ -48,8 +50,9 @@ class MediaRoutes:
         """Upload a file as multipart/form-data, in a part named `file`; it is kept for MEDIA_TTL_HOURS."""
         if not request.content_type.startswith("multipart/"):
             raise Problem(415, "unsupported_media_type", "Send the file as multipart/form-data.")
-        reader = await request.multipart()
-        while (part := await reader.next()) is not None:
+        with _well_formed():
+            reader = await request.multipart()
+        while (part := await _next(reader)) is not None:
             if isinstance(part, BodyPartReader) and part.name == "file":
                 said = part.headers.get("Content-Type")
                 saved = await self._media.save(id, _pieces(part), said, _plain_name(part.filename))
@@ -70,9 +73,28 @@ class MediaRoutes:
         return _served(await self._media.of_message(id, messageId))
 
 
+@contextmanager
+def _well_formed() -> Iterator[None]:
+    """Around all that reads the body: aiohttp's reader takes clients' mistakes for its caller's."""
+    try:
+        yield
+    except (ValueError, AssertionError, BadHttpMessage):
+        raise Problem(400, "bad_multipart", "The body is not well-formed multipart/form-data.") from None
+
+
+async def _next(reader: MultipartReader) -> MultipartReader | BodyPartReader | None:
+    with _well_formed():
+        return await reader.next()
+
+
 async def _pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
-    while piece := await part.read_chunk(PIECE):
+    while piece := await _piece(part):
         yield piece
+
+
+async def _piece(part: BodyPartReader) -> bytes:
+    with _well_formed():
+        return await part.read_chunk(PIECE)
 
 
 def _plain_name(name: str | None) -> str | None:

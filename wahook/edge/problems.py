@@ -99,6 +99,8 @@ def problem_of(error: Exception) -> Problem | None:  # noqa: PLR0911
             return error
         case web.HTTPException():
             return _of_http(error)
+        case web.RequestPayloadError():
+            return Problem(400, "bad_body", "The body is not encoded as its headers say, or is incomplete.")
         case RuleBroken(code=code):
             status = 404 if code.startswith("unknown_") else _RULES.get(code, 409)
             return Problem(status, code, str(error))
