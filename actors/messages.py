@@ -258,7 +258,7 @@ class DeleteAccount:
 
 @dataclass(frozen=True, slots=True)
 class CancelMessage:
-    """Cancel what has not begun. -> OutgoingMessage after, None if unknown, RuleBroken("wrong_state")"""
+    """Cancel what waits or failed. -> OutgoingMessage after, None if unknown, RuleBroken("wrong_state")"""
 
     message_id: str
 

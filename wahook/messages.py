@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import uuid4
 
 from actors import tree
@@ -41,7 +42,7 @@ WAITING = frozenset({MessageStatus.QUEUED, MessageStatus.SCHEDULED, MessageStatu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessagesParts:
-    """`duplicate_window` and `journal_deadline` in seconds."""
+    """`duplicate_window` and `journal_deadline` in seconds. `not_before` may block for a moment."""
 
     system: System
     reader: JournalReader
@@ -49,6 +50,7 @@ class MessagesParts:
     calendar: Calendar
     drafts: Drafts
     duplicate_window: float
+    not_before: Callable[[OutgoingMessage], datetime | None]
     journal_deadline: float = 10.0
 
 
@@ -142,6 +144,12 @@ class MessageCommands:
                 row = await self._row(message_id)
         return row
 
+    async def not_before(self, message: OutgoingMessage) -> datetime | None:
+        """Until when the rate limits hold it back, at least; None: they do not, or it is not known."""
+        if message.status is not MessageStatus.QUEUED:
+            return None
+        return await asyncio.to_thread(self._parts.not_before, message)
+
     async def page(
         self, session_id: str, *, direction: Direction | None, limit: int, cursor: str | None
     ) -> MessagePage:
@@ -161,7 +169,7 @@ class MessageCommands:
         return row
 
     async def cancel(self, session_id: str, message_id: str) -> OutgoingMessage:
-        """Take it back before it has begun."""
+        """Take it back before it has begun, or give it up after it has failed."""
         await self._own(session_id, message_id)
         row = await self._write(CancelMessage(message_id))
         if not isinstance(row, OutgoingMessage):

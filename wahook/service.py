@@ -43,6 +43,7 @@ from wahook.notify.setup import Notifications, NotifyParts
 from wahook.notify.webhooks.setup import Webhooks
 from wahook.npm import find_module_file
 from wahook.operations import Checks, OperationsDesk
+from wahook.outbox import outlook
 from wahook.outbox.connection import connect
 from wahook.outbox.limits import SendLimits
 from wahook.outbox.server import EmbeddedRedis
@@ -97,7 +98,9 @@ class Service:
         )
         self._mirror.open(self._journal)
         self.webhooks = self._webhooks.open(self._journal)
-        self._embedded, self._redis = self._make_redis()
+        self._embedded, url = self._make_redis()
+        self._redis = connect(url)
+        self._outlook = connect(url, max_connections=4, deadline=outlook.DEADLINE)
         self._media = MediaFetcher(  # also where what arrives is kept
             MediaStore(settings.media_path, settings.media_max_mb * 2**20),
             rule_of(settings.media_allowed_networks, "MEDIA_ALLOWED_NETWORKS"),
@@ -129,6 +132,9 @@ class Service:
                 calendar=calendar,
                 drafts=Drafts(self._journal.reader, fetch=self._media.fetch),
                 duplicate_window=settings.duplicate_window,
+                not_before=outlook.Outlook(
+                    self._outlook, self._limits(self._outlook), self.sessions.owner, calendar
+                ).not_before,
             )
         )
         checks = Checks(
@@ -142,11 +148,14 @@ class Service:
 
     # -- parts ------------------------------------------------------------------------------------------
 
-    def _make_redis(self) -> tuple[EmbeddedRedis | None, Redis]:
+    def _make_redis(self) -> tuple[EmbeddedRedis | None, str]:
         if self.settings.redis_url is not None:
-            return None, connect(self.settings.redis_url.get_secret_value())
+            return None, self.settings.redis_url.get_secret_value()
         embedded = EmbeddedRedis(self.settings.data / "redis", loop=self._loop, owner=self._browsers.owner)
-        return embedded, connect(embedded.url)
+        return embedded, embedded.url
+
+    def _limits(self, connection: Redis) -> SendLimits:
+        return SendLimits(connection, self.settings.session_rate_limit, self.settings.user_rate_limit)
 
     def _root(self) -> SupervisorSpec:
         return tree.root(
@@ -201,7 +210,7 @@ class Service:
             profiles=profiles,
             reader=self._journal.reader,
             redis=self._redis,
-            limits=SendLimits(self._redis, settings.session_rate_limit, settings.user_rate_limit),
+            limits=self._limits(self._redis),
             announce=self.announcer,
             board=self.board,
             calendar=calendar,
@@ -325,6 +334,7 @@ class Service:
         in_order = self.system.stop(deadline)
         self._notifications.stop()
         self._redis.close()
+        self._outlook.close()
         self._loop.stop(5.0)
         self._mirror.stop()
         left = sweep(self._browsers.owner)

@@ -138,6 +138,7 @@ class Messages:
         self.received: list[Received] = []
         self.settled: dict[str, asyncio.Event] = {}
         self.hang = False
+        self.held_until: dict[str, datetime] = {}
         self.batches: dict[str, list[str]] = {}
         self.drafts: list[Draft] = []
 
@@ -199,6 +200,9 @@ class Messages:
     def settle(self, message_id: str, status: MessageStatus) -> None:
         self.rows[message_id] = replace(self.rows[message_id], status=status)
         self.settled.setdefault(message_id, asyncio.Event()).set()
+
+    async def not_before(self, message: OutgoingMessage) -> datetime | None:
+        return self.held_until.get(message.message_id)
 
     async def outcome(self, message_id: str, seconds: float) -> OutgoingMessage:
         event = self.settled.setdefault(message_id, asyncio.Event())

@@ -1,6 +1,7 @@
 """Messages over REST: accepted once, listed, cancelled, retried."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
@@ -76,6 +77,19 @@ async def test_waiting_answers_with_the_outcome(client, running):
     loop = running.edge._run.loop
     loop.call_soon_threadsafe(running.messages.settle, message_id, MessageStatus.SENT)
     assert await asking == (200, "sent")
+
+
+async def test_a_message_that_the_limits_hold_back_says_until_when(client, running):
+    first = await send(client, headers={"Idempotency-Key": "order-18"})
+    assert first["notBefore"] is None
+    running.messages.held_until[first["messageId"]] = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
+    again = await send(client, headers={"Idempotency-Key": "order-18"})
+    async with client.get(f"{ALL}/{first['messageId']}") as answer:
+        found = await answer.json()
+    assert again["notBefore"] == found["notBefore"] == "2026-11-22T12:30:00Z"
+    running.messages.settle(first["messageId"], MessageStatus.FAILED)
+    async with client.post(f"{ALL}/{first['messageId']}/retry") as answer:
+        assert (await answer.json())["notBefore"] == "2026-11-22T12:30:00Z"
 
 
 async def test_waiting_in_vain_answers_202(client):

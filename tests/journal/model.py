@@ -147,7 +147,7 @@ class Model:
         row = self.out.get(key)
         if row is None:
             return None
-        if row.status not in ("queued", "scheduled", "cancelled"):
+        if row.status not in ("queued", "scheduled", "failed", "cancelled"):
             return "wrong_state"
         self.out[key] = replace(row, status=MessageStatus.CANCELLED)
         return self.out[key]

@@ -1,6 +1,7 @@
 """Attempts, acks, cancelling, retrying: what may become of an accepted message."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -142,8 +143,16 @@ def test_the_time_of_sending_is_when_it_was_first_known(bench: Bench):
     assert (row.sent_at - NOON).total_seconds() == 5
 
 
-@pytest.mark.parametrize("before", [[BEGIN], [BEGIN, SENT], [BEGIN, FAILED]])
-def test_what_has_begun_cannot_be_cancelled(bench: Bench, before: list[JournalOperation]):
+def test_what_failed_can_be_given_up_and_is_retried_no_more(bench: Bench):
+    failed = live(bench, BEGIN, FAILED)
+    assert bench.one(CANCEL) == replace(failed, status=MessageStatus.CANCELLED)
+    refused = bench.one(RETRY)
+    assert isinstance(refused, RuleBroken)
+    assert bench.one(BEGIN) is None
+
+
+@pytest.mark.parametrize("before", [[BEGIN], [BEGIN, SENT]])
+def test_what_is_being_sent_or_was_cannot_be_cancelled(bench: Bench, before: list[JournalOperation]):
     row = live(bench, *before)
     result = bench.one(CANCEL)
     assert isinstance(result, RuleBroken)

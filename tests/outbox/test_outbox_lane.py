@@ -270,6 +270,18 @@ def test_a_withdrawn_message_vanishes_from_rqs_lists_and_one_in_flight_stays(mak
     assert queue.started_job_registry.get_job_ids() == [stuck.message_id]
 
 
+def test_a_failed_message_that_is_given_up_vanishes_from_rqs_failed_jobs(make_house: MakeHouse) -> None:
+    house = make_house()
+    house.add()
+    house.phone().answers.append(SendRefused("not_on_whatsapp", "no"))
+    row = house.send("refused")
+    failed = queues_of(house).queues[Priority.DEFAULT].failed_job_registry
+    eventually(lambda: failed.get_job_ids() == [row.message_id])
+    assert house.write(CancelMessage(row.message_id)).status is MessageStatus.CANCELLED
+    house.tell(Withdraw(row.message_id))
+    eventually(lambda: failed.get_job_ids() == [])
+
+
 def test_clearing_a_session_leaves_nothing_of_it_in_redis(make_house: MakeHouse) -> None:
     house = make_house()
     name = house.add()

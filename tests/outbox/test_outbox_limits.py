@@ -82,6 +82,20 @@ def test_waiting_times_can_be_read_without_spending(limits: SendLimits) -> None:
     assert limits.left("s", "u") == (10, 30)
 
 
+@pytest.mark.parametrize("before", [0, 4, 10])
+@pytest.mark.parametrize("ahead", [0, 3, 9, 10, 17, 30, 64])
+def test_the_wait_of_a_message_with_others_before_it_is_what_they_and_it_will_take(
+    limits: SendLimits, hand: Hand, before: int, ahead: int
+) -> None:
+    for _ in range(before):
+        hand.at += 7.0 if limits.take("s", "u") == 0.0 else 0.0
+    told, began = limits.wait("s", "u", ahead), hand.at
+    for _ in range(ahead + 1):
+        while (wait := limits.take("s", "u")) > 0:
+            hand.at += wait
+    assert told == pytest.approx(hand.at - began, abs=0.1)
+
+
 def test_fifty_threads_at_once_never_get_more_than_both_windows_hold(url: str, hand: Hand) -> None:
     limits = SendLimits(connect(url, max_connections=50), "10/minute", "30/minute", hand)
     together = Barrier(50)

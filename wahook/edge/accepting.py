@@ -46,7 +46,8 @@ async def accept(
         message = await messages.outcome(message.message_id, min(wait, LONGEST_WAIT))
     decided = wait > 0 and message.status not in _OPEN
     where = f"/api/whatsapp/sessions/{session_id}/messages/{message.message_id}"
-    return json_answer(message_body(message), 200 if decided else 202, {"Location": where, **replayed})
+    body = message_body(message, await messages.not_before(message))
+    return json_answer(body, 200 if decided else 202, {"Location": where, **replayed})
 
 
 def bulk_item(index: int, outcome: OutgoingMessage | Refused) -> BulkItem:

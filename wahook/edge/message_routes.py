@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from actors.model import Direction
+from actors.model import Direction, OutgoingMessage
 from wahook.edge.accepting import ANSWERS, accept
 from wahook.edge.drafting import draft_of
 from wahook.edge.message_schemas import MessageRef, NewMessage
@@ -62,11 +62,14 @@ class MessageRoutes:
     @route("GET", ONE, "messages", {200: Answer("The message as it is now.", AnyMessageBody)}, (404, 503))
     async def get_message(self, id: SessionPath, messageId: MessageRef) -> web.StreamResponse:  # noqa: A002, N803
         """Get a message of either direction, by its `messageId` or by WhatsApp's id."""
-        return json_answer(any_message(await self._messages.get(id, messageId)))
+        found = await self._messages.get(id, messageId)
+        if isinstance(found, OutgoingMessage):
+            return json_answer(message_body(found, await self._messages.not_before(found)))
+        return json_answer(any_message(found))
 
     @route("DELETE", ONE, "messages", _MESSAGE, (404, 409, 503))
     async def cancel_message(self, id: SessionPath, messageId: MessagePath) -> web.StreamResponse:  # noqa: A002, N803
-        """Cancel a message that has not begun to be sent."""
+        """Cancel a message that has not begun to be sent, or give up one that has failed."""
         return json_answer(message_body(await self._messages.cancel(id, messageId)))
 
     @route(
@@ -74,4 +77,5 @@ class MessageRoutes:
     )
     async def retry_message(self, id: SessionPath, messageId: MessagePath) -> web.StreamResponse:  # noqa: A002, N803
         """Queue a failed message again."""
-        return json_answer(message_body(await self._messages.retry(id, messageId)), 202)
+        message = await self._messages.retry(id, messageId)
+        return json_answer(message_body(message, await self._messages.not_before(message)), 202)

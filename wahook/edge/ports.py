@@ -176,6 +176,10 @@ class Messages(Protocol):
         """The row when it was sent, failed or cancelled, or as it is after `seconds`."""
         ...
 
+    async def not_before(self, message: OutgoingMessage) -> datetime | None:
+        """Until when the rate limits hold it back, at least; None: they do not, or it is not known."""
+        ...
+
     async def page(
         self, session_id: str, *, direction: Direction | None, limit: int, cursor: str | None
     ) -> MessagePage:
@@ -190,7 +194,7 @@ class Messages(Protocol):
         ...
 
     async def cancel(self, session_id: str, message_id: str) -> OutgoingMessage:
-        """RuleBroken("wrong_state") when it has begun or ended."""
+        """RuleBroken("wrong_state") when it has begun, or ended other than by failing."""
         ...
 
     async def retry(self, session_id: str, message_id: str) -> OutgoingMessage:

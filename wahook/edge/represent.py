@@ -92,8 +92,8 @@ def any_message(found: OutgoingMessage | Received) -> MessageBody | ReceivedBody
     return message_body(found) if isinstance(found, OutgoingMessage) else _received_body(found)
 
 
-def message_body(message: OutgoingMessage) -> MessageBody:
-    """As stored."""
+def message_body(message: OutgoingMessage, not_before: datetime | None = None) -> MessageBody:
+    """As stored; `not_before` is what the rate limits make of it."""
     return MessageBody(
         message_id=message.message_id,
         session_id=message.session_id,
@@ -110,6 +110,7 @@ def message_body(message: OutgoingMessage) -> MessageBody:
         error=message.error,
         send_at=utc(message.send_at),
         sent_at=utc(message.sent_at),
+        not_before=utc(not_before),
         content=message.content,
         typing=message.typing,
         batch_id=message.batch_id,

@@ -230,6 +230,10 @@ class MessageBody(View):
     created_at: datetime | None
     send_at: datetime | None
     sent_at: datetime | None
+    not_before: Annotated[
+        datetime | None,
+        Field(description="Until then the rate limits hold it back, as far as is known; not told in lists."),
+    ]
     content: dict[str, Any]
     typing: float
     batch_id: str | None

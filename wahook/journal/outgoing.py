@@ -149,7 +149,7 @@ def record_ack(connection: sa.Connection, operation: RecordAck, now: datetime) -
 
 
 def cancel(connection: sa.Connection, operation: CancelMessage) -> OutgoingMessage | None:
-    """Cancel what has not begun."""
+    """Cancel what waits or has failed."""
     return _change(connection, operation.message_id, rules.cancel)
 
 

@@ -4,7 +4,7 @@
     scheduled ─▲         │ ├──end──▶ queued (another attempt)
         │ cancel         │ └──end──▶ failed ──retry──▶ queued
         ▼                └─ begin again: an earlier life crashed in mid-send
-    cancelled
+    cancelled ◀─cancel── failed
 
 Proof that WhatsApp has the message (a level of SERVER or more) beats every other outcome, whenever it comes.
 """
@@ -18,8 +18,8 @@ from actors.errors import RuleBroken
 from actors.messages import EndAttempt
 from actors.model import Ack, MessageStatus, OutgoingMessage
 
-CANCELLABLE = frozenset({MessageStatus.QUEUED, MessageStatus.SCHEDULED})
-MAY_BEGIN = CANCELLABLE | {MessageStatus.SENDING}
+MAY_BEGIN = frozenset({MessageStatus.QUEUED, MessageStatus.SCHEDULED, MessageStatus.SENDING})
+CANCELLABLE = frozenset({MessageStatus.QUEUED, MessageStatus.SCHEDULED, MessageStatus.FAILED})
 ON_THE_WIRE = frozenset({MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ})
 NO_DUPLICATE_OF = frozenset({MessageStatus.FAILED, MessageStatus.CANCELLED})
 
@@ -57,7 +57,10 @@ def acknowledge(row: OutgoingMessage, ack: Ack, now: datetime) -> OutgoingMessag
 
 
 def cancel(row: OutgoingMessage) -> OutgoingMessage:
-    """The row after a cancellation; doing it twice is fine. RuleBroken("wrong_state") once it has begun."""
+    """The row after a cancellation; doing it twice is fine.
+
+    RuleBroken("wrong_state") while it is being sent and once it was.
+    """
     if row.status is MessageStatus.CANCELLED:
         return row
     if row.status not in CANCELLABLE:

@@ -15,18 +15,22 @@ from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 from redis import Redis
 
-# KEYS: a window each. ARGV: now, spend (1 or 0), then amount and seconds for each window.
+# KEYS: a window each. ARGV: now, spend (1 or 0), how many go before, then amount and seconds of each window.
+# A message goes when the stamp whose place it takes has left the window; every `amount` messages that go
+# before it cost a whole window more.
 # -> "0" when all have room (and were spent), else the seconds until the slowest has, as text.
 _TAKE_ALL: Final = """
-local now, wait = tonumber(ARGV[1]), 0
+local now, ahead, wait = tonumber(ARGV[1]), tonumber(ARGV[3]), 0
 for i = 1, #KEYS do
-    local amount, seconds = tonumber(ARGV[2 * i + 1]), tonumber(ARGV[2 * i + 2])
-    local oldest = tonumber(redis.call('LINDEX', KEYS[i], amount - 1) or '')
-    if oldest and oldest >= now - seconds then wait = math.max(wait, oldest + seconds - now + 0.001) end
+    local amount, seconds = tonumber(ARGV[2 * i + 2]), tonumber(ARGV[2 * i + 3])
+    local own = math.floor(ahead / amount) * seconds
+    local leaves = tonumber(redis.call('LINDEX', KEYS[i], amount - 1 - ahead % amount) or '')
+    if leaves and leaves >= now - seconds then own = own + leaves + seconds - now + 0.001 end
+    wait = math.max(wait, own)
 end
 if wait > 0 or ARGV[2] == '0' then return string.format('%.6f', wait) end
 for i = 1, #KEYS do
-    local amount, seconds = tonumber(ARGV[2 * i + 1]), tonumber(ARGV[2 * i + 2])
+    local amount, seconds = tonumber(ARGV[2 * i + 2]), tonumber(ARGV[2 * i + 3])
     redis.call('LPUSH', KEYS[i], ARGV[1])
     redis.call('LTRIM', KEYS[i], 0, amount - 1)
     redis.call('EXPIRE', KEYS[i], seconds)
@@ -56,9 +60,9 @@ class SendLimits:
         """0.0 if a message may go now, which is then counted; else seconds until it is worth asking again."""
         return self._run(session_id, user_id, spend=True)
 
-    def wait(self, session_id: str, user_id: str) -> float:
-        """As `take`, but counts nothing."""
-        return self._run(session_id, user_id, spend=False)
+    def wait(self, session_id: str, user_id: str, ahead: int = 0) -> float:
+        """Seconds until a message may go before which `ahead` others of the session go. Counts nothing."""
+        return self._run(session_id, user_id, spend=False, ahead=ahead)
 
     def left(self, session_id: str, user_id: str) -> tuple[int, int]:
         """How many more the session and the user may send at this moment."""
@@ -67,11 +71,11 @@ class SendLimits:
             self._windows.get_window_stats(self.per_user, "user", user_id).remaining,
         )
 
-    def _run(self, session_id: str, user_id: str, *, spend: bool) -> float:
+    def _run(self, session_id: str, user_id: str, *, spend: bool, ahead: int = 0) -> float:
         windows = ((self.per_session, "session", session_id), (self.per_user, "user", user_id))
         keys = [self._storage.prefixed_key(item.key_for(kind, name)) for item, kind, name in windows]
         numbers = [number for item, _, _ in windows for number in _numbers(item)]
-        return float(self._script(keys=keys, args=[repr(self._now()), int(spend), *numbers]))
+        return float(self._script(keys=keys, args=[repr(self._now()), int(spend), ahead, *numbers]))
 
 
 def _numbers(item: RateLimitItem) -> tuple[int, int]:

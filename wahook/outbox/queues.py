@@ -95,6 +95,17 @@ class LaneQueues:
             next_due=min(firsts, default=None),
         )
 
+    def ahead(self, message: OutgoingMessage) -> int:
+        """How many queued messages go before this one, be it in its queue or about to be put there."""
+        higher = ORDER[: ORDER.index(message.priority)]
+        own = self.queues[message.priority].key
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.lpos(own, message.message_id)
+            for key in (own, *(self.queues[priority].key for priority in higher)):
+                pipe.llen(key)
+            place, behind, *before = pipe.execute()
+        return int(behind if place is None else place) + sum(map(int, before))
+
     def put(self, message: OutgoingMessage) -> bool:
         """Queue or schedule one. False if its job is there already; one that had ended is made anew."""
         try:
@@ -106,14 +117,14 @@ class LaneQueues:
         return True
 
     def withdraw(self, message_id: str) -> bool:
-        """Take a job out that waits; False if it does not, or no more."""
+        """Take a job out that waits or has failed; False if it does neither, or no more."""
         try:
             job = Job.fetch(message_id, self._redis, JSONSerializer)
         except NoSuchJobError:
             return False
-        if job.get_status(refresh=False) not in {JobStatus.QUEUED, JobStatus.SCHEDULED}:
+        if job.get_status(refresh=False) not in {JobStatus.QUEUED, JobStatus.SCHEDULED, JobStatus.FAILED}:
             return False
-        job.delete()
+        self._forget(message_id)
         return True
 
     def clear(self) -> None:

@@ -1,0 +1,79 @@
+"""What the answer to a sender says of the limits: when the message may go, at the earliest."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from actors.model import OutgoingMessage, Priority
+from tests.outbox.conftest import eventually
+from tests.outbox.house import SESSION, House
+from tests.outbox.test_outbox_lane import ended, queues_of
+from wahook.outbox.connection import connect
+from wahook.outbox.limits import SendLimits
+from wahook.outbox.outlook import Outlook
+
+MakeHouse = Callable[..., House]
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def outlook_of(house: House) -> Outlook:
+    return Outlook(house.redis, house.limits, lambda _: SESSION.user_id, lambda: NOW)
+
+
+def test_each_message_over_the_limit_is_told_the_window_in_which_it_goes(make_house: MakeHouse) -> None:
+    house = make_house(session_rate="3/minute", user_rate="100/minute")
+    house.add(is_open=False)
+    rows = [house.send(str(number)) for number in range(8)]
+    eventually(lambda: queues_of(house).look().queued == 8)
+    told = [outlook_of(house).not_before(row) for row in rows]
+    one, two = NOW + timedelta(minutes=1), NOW + timedelta(minutes=2)
+    assert told == [None, None, None, one, one, one, two, two]
+
+
+def test_what_goes_before_by_its_priority_counts_and_what_goes_after_does_not(make_house: MakeHouse) -> None:
+    house = make_house(session_rate="2/minute")
+    house.add(is_open=False)
+    for priority in (Priority.LOW, Priority.LOW, Priority.DEFAULT, Priority.HIGH):
+        house.send(priority.value, priority=priority)
+    eventually(lambda: queues_of(house).look().queued == 4)
+    new = [
+        house.accept(f"new {one}", priority=one) for one in (Priority.HIGH, Priority.DEFAULT, Priority.LOW)
+    ]
+    told = [outlook_of(house).not_before(row) for row in new]
+    assert told == [None, NOW + timedelta(minutes=1), NOW + timedelta(minutes=2)]
+
+
+def test_a_message_that_waits_for_the_limit_is_told_when_it_goes_and_goes_then(make_house: MakeHouse) -> None:
+    house = make_house(session_rate="2/second")
+    house.add()
+    outlook = Outlook(house.redis, house.limits, lambda _: SESSION.user_id, lambda: datetime.now(UTC))
+    rows = [house.send(str(number)) for number in range(3)]
+    eventually(lambda: all(ended(house, row) for row in rows[:2]))
+    told = outlook.not_before(rows[2])
+    assert told is not None
+    eventually(lambda: ended(house, rows[2]))
+    sent_at = house.row(rows[2]).sent_at
+    assert sent_at is not None
+    assert told - timedelta(seconds=0.01) <= sent_at
+
+
+def test_a_redis_that_does_not_answer_is_not_asked_by_the_next_ones_for_a_while(
+    tmp_path: Path, url: str
+) -> None:
+    at = [0.0]
+    gone = connect(f"unix://{tmp_path}/nobody.sock")
+    outlook = Outlook(gone, SendLimits(gone, "1/hour", "1/hour"), lambda _: "u", lambda: NOW, lambda: at[0])
+    row = OutgoingMessage("msg_1", "s", "4915112345", "hello", "3EB0AA")
+    assert outlook.not_before(row) is None
+    outlook._connection = connect(url)
+    outlook._limits = SendLimits(outlook._connection, "1/hour", "1/hour")
+    assert outlook._limits.take("s", "u") == 0.0
+    assert outlook.not_before(row) is None
+    at[0] += 5.0
+    assert outlook.not_before(row) is not None
+
+
+def test_of_a_session_that_is_nobodys_nothing_is_told(make_house: MakeHouse) -> None:
+    house = make_house(session_rate="1/hour")
+    row = OutgoingMessage("msg_1", "gone", "4915112345", "hello", "3EB0AA")
+    assert Outlook(house.redis, house.limits, lambda _: None, lambda: NOW).not_before(row) is None
