@@ -122,4 +122,4 @@ class JournalError(Fault):
 
 
 class CommitUncertain(JournalError):
-    """The database failed while it committed: the batch is on disk as a whole, or not at all."""
+    """The database failed while it committed, or did not answer in time: all is on disk, or nothing."""

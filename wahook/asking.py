@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.errors import DeadlinePassed, JournalError, SessionNotReady
+from actors.errors import CommitUncertain, DeadlinePassed, JournalError, SessionNotReady
 from actors.messages import JournalOperation, Write
 from supervision import ActorDown, AskTimeout, Handle, RemoteError
 
@@ -18,8 +18,13 @@ async def ask_session(session: Handle, message: object, deadline: float) -> obje
 
 
 async def write(writer: Handle, operation: JournalOperation, deadline: float) -> object:
-    """The operation's result once it is on disk. RuleBroken from its rules; JournalError if it may not be."""
+    """The operation's result once it is on disk. RuleBroken from its rules.
+
+    JournalError if it is not, CommitUncertain if it may yet be: what waits too long is written all the same.
+    """
     try:
         return await writer.ask_async(Write(operation), deadline)
-    except (ActorDown, AskTimeout, RemoteError) as error:
+    except AskTimeout as error:
+        raise CommitUncertain(f"the journal did not answer within {deadline:g} s") from error
+    except (ActorDown, RemoteError) as error:
         raise JournalError("the journal does not answer; nothing was accepted") from error

@@ -7,7 +7,7 @@ import pytest
 import structlog
 from yarl import URL
 
-from actors.errors import DeadlinePassed, JournalError, SendRefused, SessionNotReady
+from actors.errors import CommitUncertain, DeadlinePassed, JournalError, SendRefused, SessionNotReady
 from supervision import ActorDown, AskTimeout, MailboxFull, RemoteError, SystemDown
 
 SESSION = "/api/whatsapp/sessions/user_1_wa_2"
@@ -333,6 +333,7 @@ async def test_an_unknown_method_is_405_and_says_which_are_known(client, method,
         (SystemDown("stopping"), 503, "unavailable", "5"),
         (RemoteError("crashed"), 503, "unavailable", "5"),
         (JournalError("disk full"), 503, "unavailable", "5"),
+        (CommitUncertain("disk full"), 503, "uncertain", "5"),
         (ZeroDivisionError("secret detail 491700000003"), 500, "internal", None),
     ],
 )

@@ -14,6 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from actors.errors import (
+    CommitUncertain,
     DeadlinePassed,
     DomainError,
     Fault,
@@ -123,6 +124,13 @@ def _of_fault(error: Exception) -> Problem | None:  # noqa: PLR0911 - one case a
         case MemoryShort():
             return Problem(
                 503, "memory", "There is no memory for one more session now.", {"Retry-After": "60"}
+            )
+        case CommitUncertain():
+            return Problem(
+                503,
+                "uncertain",
+                "It may have been accepted, or not. Ask again, under the same Idempotency-Key.",
+                RETRY_SOON,
             )
         case VolumeFault():
             return Problem(507, "volume_full", "The volume does not take the file. Nothing was accepted.")
