@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from wahook.settings_messages import MessageSettings
@@ -23,6 +23,10 @@ Rate = Annotated[
         pattern=r"^[1-9][0-9]*/(second|minute|hour|day)$", description="like 10/minute; or second, hour, day"
     ),
 ]
+
+
+def _capitals(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
 
 
 class Settings(NotifySettings, WebhookSettings, MessageSettings):
@@ -83,7 +87,7 @@ class Settings(NotifySettings, WebhookSettings, MessageSettings):
     )
     profile_backup_interval: Seconds = 300
     log_format: Literal["console", "json"] = "console"
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_capitals)] = "INFO"
     page_call_deadline: Seconds = 10
     send_deadline: Seconds = 30
     open_deadline: Seconds = 60
