@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from supervision import checks
 from supervision.errors import SpecError
 
 
@@ -20,10 +21,8 @@ class Jitter:
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.low < 0:
-            raise SpecError("Jitter.low", self.low, "must be >= 0")
-        if self.high < self.low:
-            raise SpecError("Jitter.high", self.high, f"must be >= low ({self.low})")
+        checks.number("Jitter.low", self.low, 0)
+        checks.number("Jitter.high", self.high, self.low)
 
     @classmethod
     def pekko(cls, random_factor: float) -> Jitter:
@@ -51,18 +50,18 @@ class BackOff:
     retry_first_start: bool = False
 
     def __post_init__(self) -> None:
-        if self.min <= 0:
-            raise SpecError("BackOff.min", self.min, "must be > 0 seconds")
-        if self.max < self.min:
-            raise SpecError("BackOff.max", self.max, f"must be >= min ({self.min})")
-        if self.factor < 1:
-            raise SpecError("BackOff.factor", self.factor, "must be >= 1")
-        if self.reset_after is not None and self.reset_after <= 0:
-            raise SpecError("BackOff.reset_after", self.reset_after, "must be > 0 seconds")
+        checks.positive("BackOff.min", self.min)
+        checks.number("BackOff.max", self.max, self.min, " seconds (min)")
+        checks.number("BackOff.factor", self.factor, 1)
+        if not isinstance(self.jitter, Jitter):
+            raise SpecError("BackOff.jitter", self.jitter, "must be a Jitter")
+        if self.reset_after is not None:
+            checks.positive("BackOff.reset_after", self.reset_after)
         if self.reset_from not in ("started", "healthy"):
             raise SpecError("BackOff.reset_from", self.reset_from, "must be 'started' or 'healthy'")
-        if self.max_consecutive is not None and self.max_consecutive < 0:
-            raise SpecError("BackOff.max_consecutive", self.max_consecutive, "must be >= 0 or None")
+        if self.max_consecutive is not None:
+            checks.whole("BackOff.max_consecutive", self.max_consecutive, 0)
+        checks.flag("BackOff.retry_first_start", self.retry_first_start)
 
     @property
     def healthy_spell(self) -> float:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import enum
 from collections import deque
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from supervision.board import Board
+from supervision.clock import later
 
 if TYPE_CHECKING:
     from supervision.cell import Cell
@@ -126,6 +127,7 @@ class Child:
         self.waiting_start: list[AwaitableFuture[Any]] = []
         self.waiting_down: list[AwaitableFuture[Any]] = []
         self.first_start = False
+        self.said_healthy = False
         self.due_timer: Alarm | None = None
         self.start_timer: Alarm | None = None
         self.rung_timer: Alarm | None = None
@@ -201,7 +203,7 @@ class Child:
             last_exit=self.last_exit,
             delay=self.delay,
             due=pending,
-            due_at=clock.now() + timedelta(seconds=pending - clock.monotonic()) if pending else None,
+            due_at=later(clock.now(), pending - clock.monotonic()) if pending else None,
             abandoned=len(self.abandoned),
         )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+_CALENDAR = 1e11  # about 3,000 years: a date further off cannot be written
 
 
 class Clock(Protocol):
@@ -27,6 +29,11 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+
+def later(at: datetime, seconds: float) -> datetime:
+    """The date that many seconds on, or the last one that a calendar can be trusted with."""
+    return at + timedelta(seconds=min(seconds, _CALENDAR))
 
 
 def stamp(at: datetime | None) -> str | None:

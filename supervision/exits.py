@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from supervision import checks
 from supervision.errors import SpecError
 
 
@@ -60,8 +61,8 @@ class HoldUntil:
         if isinstance(self.at, datetime):
             if self.at.tzinfo is None:
                 raise SpecError("HoldUntil.at", self.at, "needs a time zone")
-        elif self.at < 0:
-            raise SpecError("HoldUntil.at", self.at, "must be >= 0 seconds")
+        else:
+            checks.seconds("HoldUntil.at", self.at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,11 @@ flowing part of a quiet node by hand, is the difference between 0.2 s and under 
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from supervision.child import Child, Facts, LastExit, State
-from supervision.clock import stamp
+from supervision.clock import later, stamp
 from supervision.masking import masked
 from supervision.specs import ChildSpec, Shutdown, SupervisorSpec
 
@@ -43,7 +42,7 @@ class Look:
 
     def at(self, monotonic: float) -> str | None:
         """The wall-clock time of a monotonic one, in ISO 8601."""
-        return stamp(self.now + timedelta(seconds=monotonic - self.monotonic))
+        return stamp(later(self.now, monotonic - self.monotonic))
 
 
 def state_of(child: Child, facts: Facts, doing: Stamp | None) -> State:

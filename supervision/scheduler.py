@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _LEAST_ROOM = 1024
+_LONGEST_WAIT = 86_400.0  # threads cannot wait for any number of seconds
 
 
 class Alarm:
@@ -102,7 +103,7 @@ class ThreadScheduler:
         while (timer := self._next()) is not None:
             try:
                 timer.fire()
-            except Exception:  # noqa: BLE001
+            except BaseException:  # noqa: BLE001 - whatever it was, the others' timers go on
                 _log.exception("scheduler.call_failed")
 
     def _next(self) -> Alarm | None:
@@ -113,5 +114,5 @@ class ThreadScheduler:
                 wait = self._heap[0].due - self._clock.monotonic() if self._heap else None
                 if wait is not None and wait <= 0:
                     return heapq.heappop(self._heap)
-                self._changed.wait(wait)
+                self._changed.wait(None if wait is None else min(wait, _LONGEST_WAIT))
             return None

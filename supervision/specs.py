@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from supervision import checks
 from supervision.backoff import BackOff
 from supervision.errors import SpecError
 from supervision.exits import Exit, Outcome
@@ -71,11 +71,10 @@ class StormFuse:
     spread: float = 0.0
 
     def __post_init__(self) -> None:
-        _whole("StormFuse.max", self.max, 1)
-        _positive("StormFuse.period", self.period)
-        _positive("StormFuse.pause", self.pause)
-        if self.spread < 0:
-            raise SpecError("StormFuse.spread", self.spread, "must be >= 0 seconds")
+        checks.whole("StormFuse.max", self.max, 1)
+        checks.positive("StormFuse.period", self.period)
+        checks.positive("StormFuse.pause", self.pause)
+        checks.seconds("StormFuse.spread", self.spread)
 
 
 StartActor: TypeAlias = "Callable[[Context], Actor | None]"
@@ -114,9 +113,10 @@ class ChildSpec:
         supervisor = isinstance(self.start, SupervisorSpec)
         if not supervisor and not callable(self.start):
             raise SpecError("ChildSpec.start", self.start, "must be callable or a SupervisorSpec")
-        _member("ChildSpec.restart", self.restart, Restart)
+        checks.member("ChildSpec.restart", self.restart, Restart)
         self._resolve_type(ChildType.SUPERVISOR if supervisor else ChildType.WORKER)
         self._resolve_shutdown(supervisor=supervisor)
+        checks.flag("ChildSpec.significant", self.significant)
         if self.significant and self.restart is Restart.PERMANENT:
             raise SpecError(
                 "ChildSpec.significant", self.significant, "a permanent child cannot be significant"
@@ -128,18 +128,20 @@ class ChildSpec:
         if supervisor:
             object.__setattr__(self, "start_timeout", None)
         if self.start_timeout is not None:
-            _positive("ChildSpec.start_timeout", self.start_timeout)
-        _positive("ChildSpec.kill_grace", self.kill_grace)
-        _whole("ChildSpec.mailbox", self.mailbox, 1)
+            checks.positive("ChildSpec.start_timeout", self.start_timeout)
+        checks.positive("ChildSpec.kill_grace", self.kill_grace)
+        checks.whole("ChildSpec.mailbox", self.mailbox, 1)
         if self.stuck_after is not None:
-            _positive("ChildSpec.stuck_after", self.stuck_after)
+            checks.positive("ChildSpec.stuck_after", self.stuck_after)
+        if not isinstance(self.role, str):
+            raise SpecError("ChildSpec.role", self.role, "must be a string")
         if not self.role:
             object.__setattr__(self, "role", _role(self.start))
 
     def _resolve_type(self, actual: ChildType) -> None:
         if self.type is None:
             object.__setattr__(self, "type", actual)
-        _member("ChildSpec.type", self.type, ChildType)
+        checks.member("ChildSpec.type", self.type, ChildType)
         if self.type is not actual:
             raise SpecError("ChildSpec.type", self.type, f"but start makes a {actual.value}")
 
@@ -148,10 +150,7 @@ class ChildSpec:
             object.__setattr__(self, "shutdown", Shutdown.INFINITY if supervisor else 5.0)
         if isinstance(self.shutdown, Shutdown):
             return
-        if isinstance(self.shutdown, bool) or not isinstance(self.shutdown, int | float):
-            raise SpecError("ChildSpec.shutdown", self.shutdown, "must be seconds or a Shutdown")
-        if not math.isfinite(self.shutdown) or self.shutdown < 0:
-            raise SpecError("ChildSpec.shutdown", self.shutdown, "must be >= 0 seconds")
+        checks.seconds("ChildSpec.shutdown", self.shutdown)
 
     @property
     def is_supervisor(self) -> bool:
@@ -178,11 +177,16 @@ class SupervisorSpec:
     storm_fuse: StormFuse | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.children, Iterable):
+            raise SpecError("SupervisorSpec.children", self.children, "must be ChildSpecs, in start order")
         object.__setattr__(self, "children", tuple(self.children))
-        _member("SupervisorSpec.strategy", self.strategy, Strategy)
-        _whole("SupervisorSpec.intensity", self.intensity, 0)
-        _positive("SupervisorSpec.period", self.period)
-        _member("SupervisorSpec.auto_shutdown", self.auto_shutdown, AutoShutdown)
+        checks.member("SupervisorSpec.strategy", self.strategy, Strategy)
+        checks.whole("SupervisorSpec.intensity", self.intensity, 0)
+        checks.positive("SupervisorSpec.period", self.period)
+        checks.member("SupervisorSpec.auto_shutdown", self.auto_shutdown, AutoShutdown)
+        checks.flag("SupervisorSpec.dynamic", self.dynamic)
+        if self.storm_fuse is not None and not isinstance(self.storm_fuse, StormFuse):
+            raise SpecError("SupervisorSpec.storm_fuse", self.storm_fuse, "must be a StormFuse or None")
         self._check_dynamic()
         for child in self.children:
             self.check_child(child)
@@ -192,7 +196,7 @@ class SupervisorSpec:
 
     def _check_dynamic(self) -> None:
         if self.max_children is not None:
-            _whole("SupervisorSpec.max_children", self.max_children, 0)
+            checks.whole("SupervisorSpec.max_children", self.max_children, 0)
             if not self.dynamic:
                 raise SpecError("SupervisorSpec.max_children", self.max_children, "needs dynamic=True")
         if not self.dynamic:
@@ -219,21 +223,6 @@ class SupervisorSpec:
 def _child_id(value: object) -> None:
     if not isinstance(value, str) or not value or "/" in value or value == "root":
         raise SpecError("ChildSpec.id", value, "must be a non-empty string without '/', and not 'root'")
-
-
-def _member(field: str, value: object, kind: type[enum.Enum]) -> None:
-    if not isinstance(value, kind):
-        raise SpecError(field, value, f"must be a {kind.__name__}")
-
-
-def _positive(field: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise SpecError(field, value, "must be > 0 seconds")
-
-
-def _whole(field: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise SpecError(field, value, f"must be a whole number >= {least}")
 
 
 def _role(start: object) -> str:
