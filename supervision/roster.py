@@ -14,7 +14,7 @@ from supervision.child import Child
 from supervision.errors import NotFound, StartFailed
 from supervision.exits import Exit, ExitKind
 from supervision.ladder import Ladder
-from supervision.signals import Due, StartLate
+from supervision.signals import Due, StartLate, Verb
 from supervision.specs import Restart, Strategy, SupervisorSpec
 from supervision.storm import StormGuard
 
@@ -66,6 +66,7 @@ class Roster:
         self._finish = finish
         self._exit = Exit(ExitKind.SHUTDOWN, reason="shutdown")
         self._deferred: list[tuple[Child, Exit]] = []
+        self.verbs_after_boot: list[Verb] = []
         self.live_count = 0
         self._touched: set[Child] = set()
 
@@ -158,6 +159,7 @@ class Roster:
 
     def _start(self, child: Child) -> None:
         child.held = child.waits_for = ""
+        child.said_healthy = False
         child.due = 0.0
         if child.due_timer is not None:
             child.due_timer.cancel()
@@ -181,8 +183,21 @@ class Roster:
                 child.wanted = True
                 child.waits_for = failed.spec.id
                 child.stopping = child.live
+                if not child.waiting_start:
+                    child.by = child.wanted_by = ""
+                if child.spec.restart is not Restart.TEMPORARY:
+                    child.deferred = False  # its own death is part of this incident
+
+    def waiters(self, child: Child) -> list[Child]:
+        """Who went down because of this child and waits for it."""
+        return [each for each in self.children.values() if each.waits_for == child.spec.id]
 
     # -- for the verbs ----------------------------------------------------------------------------------
+
+    @property
+    def booting(self) -> bool:
+        """Whether its static children are being started."""
+        return self.phase is Phase.BOOTING
 
     @property
     def ending(self) -> bool:
@@ -238,4 +253,6 @@ class Roster:
                 answer.settle_error(NotFound(child.handle.path, "its supervisor ended"))
             if child.spec.restart is Restart.TEMPORARY:
                 self.children.pop(child.spec.id)
+        for verb in self.verbs_after_boot:
+            verb.answer.settle_error(NotFound(self.path or "root", "its supervisor ended"))
         self._finish(self._exit)

@@ -70,13 +70,13 @@ class Supervisor(Roster):
             case Ending(cell=cell):
                 return self._with_child(cell, self.ladder.ending)
             case StartLate(cell=cell):
-                return self._with_child(cell, lambda child: self.ladder.kill(child, "start timed out"))
+                return self._with_child(cell, self._on_start_late)
             case StopLate(cell=cell, rung=rung):
                 return self._with_child(cell, lambda child: self._on_stop_late(child, rung))
             case KillAsked(cell=cell, reason=reason):
                 return self._with_child(cell, lambda child: self.ladder.kill(child, reason))
             case Healthy(cell=cell):
-                return self._with_child(cell, lambda child: self._begin_spell(child, "healthy"))
+                return self._with_child(cell, self._on_healthy)
             case SpellOver(cell=cell, failures=failures):
                 return self._with_child(cell, lambda child: self._on_spell_over(child, failures))
         return False
@@ -111,9 +111,19 @@ class Supervisor(Roster):
             child.start_timer.cancel()
         child.delay = 0.0
         self._begin_spell(child, "started")
+        if child.said_healthy:
+            self._begin_spell(child, "healthy")
         child.publish("started", child.by)
         child.by = ""
         self.answer_start(child)
+
+    def _on_start_late(self, child: Child) -> None:
+        if not child.up:  # it may have got ready while this was on its way
+            self.ladder.kill(child, "start timed out")
+
+    def _on_healthy(self, child: Child) -> None:
+        child.said_healthy = True
+        self._begin_spell(child, "healthy")
 
     def _on_stop_late(self, child: Child, rung: int) -> None:
         if child.rung != rung or not self.ladder.late(child) or child.cell is None:
@@ -194,6 +204,7 @@ class Supervisor(Roster):
             answer.settle(None)
         child.waiting_down.clear()
         if not child.wanted:
+            child.first_start = False
             self.answer_start(child, exit_)
         leaves = not policy.survives_stop(child.spec.restart, dynamic=False) and not child.waiting_start
         if child.dropped_when_down or leaves:
@@ -215,7 +226,7 @@ class Supervisor(Roster):
             self._apply(child, exit_, self._verdict(child, exit_))
 
     def _ignored(self, child: Child) -> None:
-        child.wanted = False
+        child.wanted = child.first_start = False
         child.publish("ignored")
         self.answer_start(child)
         if not policy.survives_stop(child.spec.restart, dynamic=self.spec.dynamic):
@@ -261,7 +272,7 @@ class Supervisor(Roster):
             return None
         try:
             return spec.classify(exit_)
-        except Exception:  # noqa: BLE001
+        except BaseException:  # noqa: BLE001 - it is the user's code, on the supervisor's thread
             _log.exception("child.classify_failed path=%s child=%s", self.path, spec.id)
             return None
 
@@ -282,9 +293,8 @@ class Supervisor(Roster):
 
     def _gone_for_good(self, child: Child, exit_: Exit, *, drop: bool) -> None:
         child.wanted = False
-        others = (
-            c.live or c.waiting for c in self.children.values() if c.spec.significant and c is not child
-        )
+        significant = (c for c in self.children.values() if c.spec.significant and c is not child)
+        others = (c.live or c.waiting or c.deferred for c in significant)
         ends = policy.ends_supervisor(
             self.spec.auto_shutdown, significant=child.spec.significant, others=others
         )
@@ -322,11 +332,14 @@ class Supervisor(Roster):
         self._ready()
         deferred, self._deferred = self._deferred, []
         for child, exit_ in deferred:
-            self.touch(child)
-            child.deferred = False
-            if child.waiting:
+            if child.deferred and child.wanted:
+                child.deferred = False
+                self.touch(child)
                 self._judge(child, exit_, was_up=True)
-        if deferred:
+        verbs, self.verbs_after_boot = self.verbs_after_boot, []
+        for verb in verbs:
+            Verbs(self).do(verb)
+        if deferred or verbs:
             self.reconcile()
 
     def _begin_spell(self, child: Child, source: str) -> None:

@@ -17,6 +17,7 @@ from supervision.errors import (
     Running,
     SpecError,
 )
+from supervision.exits import Exit, ExitKind
 from supervision.signals import Verb, VerbKind
 from supervision.specs import ChildType
 
@@ -38,7 +39,7 @@ class ChildInfo:
 
 @dataclass(frozen=True, slots=True)
 class ChildCounts:
-    """count_children: specs, those with an incarnation, and specs by type (dead ones too, as in OTP)."""
+    """count_children: specs, those that are up, and specs by type (dead ones too, as in OTP)."""
 
     specs: int
     active: int
@@ -107,7 +108,7 @@ class Verbs:
     def _count(self) -> ChildCounts:
         children = list(self._sup.children.values())
         supervisors = sum(child.spec.is_supervisor for child in children)
-        active = sum(child.live for child in children)
+        active = sum(child.up for child in children)
         return ChildCounts(len(children), active, supervisors, len(children) - supervisors)
 
     def _start(self, verb: Verb) -> None:
@@ -115,11 +116,14 @@ class Verbs:
         assert spec is not None  # noqa: S101 - System.start_child always gives one
         sup = self._sup
         if sup.ending:
-            raise NotFound(sup.path, "is ending")
+            raise NotFound(sup.path or "root", "is ending")
+        if sup.booting:
+            sup.verbs_after_boot.append(verb)  # so that it cannot fail the boot, nor get in between
+            return
         sup.spec.check_child(spec)
         present = sup.children.get(spec.id)
         if present is not None:
-            if present.up:
+            if present.up and not present.stopping:
                 raise AlreadyStarted(present.handle.path, present.handle)
             raise AlreadyPresent(present.handle.path)
         limit = sup.spec.max_children
@@ -132,7 +136,18 @@ class Verbs:
         child.wanted, child.wanted_by, child.by = True, verb.by, verb.by
         child.waiting_start.append(verb.answer)
 
+    def _want_all(self, child: Child, verb: Verb) -> None:
+        """It, and those that went down because of it."""
+        self._want(child, verb)
+        for waiter in self._sup.waiters(child):
+            waiter.wanted = True
+
     def _terminate(self, verb: Verb, child: Child) -> None:
+        if not child.up:
+            for waiter in self._sup.waiters(child):
+                waiter.wanted = False
+                self._sup.answer_start(waiter, Exit(ExitKind.SHUTDOWN, reason=f"waits for {verb.id}"))
+        child.waits_for = ""
         child.wanted, child.wanted_by, child.by = False, verb.by, verb.by
         child.failed = child.held = ""
         child.due, child.restarting = 0.0, False
@@ -143,6 +158,7 @@ class Verbs:
             child.waiting_down.append(verb.answer)
             return
         child.cancel_timers()
+        self._sup.answer_start(child, Exit(ExitKind.SHUTDOWN, reason="terminated"))
         if keeps:
             child.publish("terminated", verb.by)
         else:
@@ -162,7 +178,7 @@ class Verbs:
         self._settled_down(child)
         child.failed, child.failures, child.due = "", 0, 0.0
         child.forced, child.first_start = True, False
-        self._want(child, verb)
+        self._want_all(child, verb)
 
     def _delete(self, verb: Verb, child: Child) -> None:
         self._settled_down(child)
@@ -177,7 +193,7 @@ class Verbs:
         child.failed, child.failures, child.due, child.held = "", 0, 0.0, ""
         child.restarting = False
         child.cancel_timers()
-        self._want(child, verb)
+        self._want_all(child, verb)
 
     def _restart(self, verb: Verb, child: Child) -> None:
         """Stop the child, with its group, and start it again: no waiting, no counting."""

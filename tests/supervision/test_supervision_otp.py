@@ -477,7 +477,7 @@ def test_a_slow_start_does_not_delay_the_supervisors_answers(tree):
     run(tree, worker(tree, "other"))
     pending = tree.system.start_child("", worker(tree, "slow", Take(30.0)))
     tree.settle()
-    assert counts(tree) == [2, 2, 0, 2]
+    assert counts(tree) == [2, 1, 0, 2]
     tree.tell("other", "crash")
     assert tree.handle("other").incarnation == 2
     assert not pending.done()
