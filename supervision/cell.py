@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pykka
 
-from supervision.errors import ActorDown, NotFound, RemoteError
+from supervision.errors import ActorDown, NotFound, RemoteError, text_of
 from supervision.exits import Exit, ExitKind
 from supervision.futures import AwaitableFuture
 from supervision.handle import ActorThread, Handle, Stamp
@@ -128,11 +128,12 @@ class Cell:
             loop()
         except BaseException as error:  # noqa: BLE001
             _log.exception("cell.loop_failed", extra={"path": self.path})
-            self._close(Exit(ExitKind.CRASH, error, repr(error), self.ran_for()))
+            self._close(Exit(ExitKind.CRASH, error, text_of(error), self.ran_for()))
         finally:
             self._close(Exit(ExitKind.CRASH, None, "thread ended", self.ran_for()))
             self._host.actor_stopped.set()
             pykka.ActorRegistry.unregister(self._host.actor_ref)
+            self.current = False
             self.home.gone(self)
             self._busy = None
             self._let_go()

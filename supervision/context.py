@@ -121,7 +121,7 @@ class Context:
         """Take a resource by name for this incarnation, so that no two incarnations ever share it.
 
         Released when the incarnation has really ended, or when its `kill_with` callback has returned.
-        Raises ResourceBusy while another incarnation (a wedged one, say) holds it.
+        Raises ResourceBusy while another incarnation (a wedged one, say) holds it, and when this one is over.
         """
         self._cell.claim(resource)
 
@@ -131,7 +131,7 @@ class Context:
 
     @property
     def current(self) -> bool:
-        """Whether this is still the incarnation of its path (False once it was given up)."""
+        """Whether this is still the incarnation of its path (False once it has ended or was given up)."""
         return self._cell.current
 
     @property

@@ -150,6 +150,14 @@ class SystemDown(SupervisionError):
     """The system has not started, is stopping, or has ended."""
 
 
+def text_of(error: BaseException) -> str:
+    """Type and message; for an error that cannot even be printed, the type."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except BaseException:  # noqa: BLE001 - __str__ is the user's code too
+        return f"{type(error).__name__}: unprintable"
+
+
 def is_known(error: BaseException | None) -> bool:
     """Whether there is nothing in it for a programmer: a known failure that no other error stands behind."""
     while isinstance(error, KnownFailure):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -82,14 +83,15 @@ class Handle:
         thread = threading.current_thread()
         if isinstance(thread, ActorThread) and thread.system is self._system:
             raise AskRefused(f"{thread.name} may not ask {self.path}: tell, with a correlation id")
+        if timeout is None or not timeout < math.inf:
+            raise ValueError(f"timeout={timeout}: an ask needs a deadline")
         reply: AwaitableFuture[object] = AwaitableFuture()
         self._send(message, reply)
         try:
             return reply.result(timeout)
         except TimeoutError as error:
-            if reply.done():
-                raise
-            reply.cancel()
+            if not reply.cancel():  # it came in this moment, or it is the actor's own TimeoutError
+                return reply.result(0)
             raise AskTimeout(f"{self.path} did not answer within {timeout} s") from error
 
     def ask_async(self, message: object, timeout: float) -> AwaitableFuture[object]:

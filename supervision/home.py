@@ -51,6 +51,8 @@ class Home:
     def claim(self, resource: str, cell: Cell) -> None:
         """Give a resource to an incarnation, or raise ResourceBusy."""
         with self.lock:
+            if cell.over or not cell.current:
+                raise ResourceBusy(f"{resource}: {cell.path}#{cell.incarnation} has ended")
             holder = self._claims.setdefault(resource, cell)
             if holder is not cell:
                 name = f"{holder.path}#{holder.incarnation}"

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from supervision.cell import Cell
-from supervision.errors import AskRefused
+from supervision.errors import AskRefused, text_of
 from supervision.exits import Exit, ExitKind
 from supervision.mailbox import Control, Letter
 from supervision.specs import SupervisorSpec
@@ -73,7 +73,7 @@ class SupervisorCell(Cell):
         except BaseException as error:  # noqa: BLE001
             _log.exception("supervisor.crashed", extra={"path": self.path})
             self._desert()
-            self.finish(Exit(ExitKind.CRASH, error, repr(error), self.ran_for()))
+            self.finish(Exit(ExitKind.CRASH, error, text_of(error), self.ran_for()))
 
     def _desert(self) -> None:
         for child in list(self.supervisor.children.values()):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from supervision.sampler import Sampler
 
 _log = logging.getLogger(__name__)
+_AGAIN = 1.0
 
 
 class Runtime(Protocol):
@@ -79,7 +80,11 @@ class ThreadRuntime:
         return thread
 
     def aside(self, name: str, call: Callable[[], None]) -> None:
-        threading.Thread(target=_guarded, args=(call,), name=name, daemon=True).start()
+        try:
+            threading.Thread(target=_guarded, args=(call,), name=name, daemon=True).start()
+        except RuntimeError:  # the machine is out of threads: that must not fail who asked
+            _log.warning("runtime.no_thread name=%s", name)
+            self.scheduler.after(_AGAIN, lambda: self.aside(name, call))
 
     def publish(self, call: Callable[[], None]) -> None:
         with self._lock:
@@ -104,7 +109,7 @@ class ThreadRuntime:
 def _guarded(call: Callable[[], None]) -> None:
     try:
         call()
-    except Exception:  # noqa: BLE001
+    except BaseException:  # noqa: BLE001
         _log.exception("runtime.call_failed")
 
 

@@ -6,7 +6,15 @@ import threading
 from typing import TYPE_CHECKING, Any, Self
 
 from supervision.child import Child, LastExit
-from supervision.errors import AskRefused, AskTimeout, NotFound, NotSupported, StartFailed, SystemDown
+from supervision.errors import (
+    AskRefused,
+    AskTimeout,
+    NotFound,
+    NotSupported,
+    SpecError,
+    StartFailed,
+    SystemDown,
+)
 from supervision.exits import Exit, ExitKind
 from supervision.futures import AwaitableFuture
 from supervision.handle import ActorThread
@@ -14,7 +22,7 @@ from supervision.home import Home, normal
 from supervision.nest import SupervisorCell
 from supervision.runtime import Runtime, ThreadRuntime
 from supervision.sampler import Sampler
-from supervision.signals import Died, Ready, Verb, VerbKind
+from supervision.signals import Died, KillAsked, Ready, Verb, VerbKind
 from supervision.snapshot import Filter, Order, Snapshot, collect
 from supervision.specs import ChildSpec, SupervisorSpec
 
@@ -112,7 +120,8 @@ class System:
         in_order = self._wait_ended(timeout)
         if not in_order and self.root.cell is not None:
             self.root.cell.kill("system stop timed out")
-            self._wait_ended(max((2.0 * self._spec.kill_grace), 1.0))
+            if not self._wait_ended(max((2.0 * self._spec.kill_grace), 1.0)):
+                self.ended.settle(Exit(ExitKind.KILLED, reason="system stop timed out"))
         self._close()
         return in_order
 
@@ -143,6 +152,8 @@ class System:
                 self.root.came_up()
                 self.root.publish("started")
                 self._up.settle(None)
+            case KillAsked(cell=cell, reason=reason):
+                cell.kill(reason)
             case Died(exit=exit_):
                 now = self.runtime.clock.now()
                 self.root.last_exit = LastExit.of(exit_, now, in_start=not self.root.up)
@@ -196,6 +207,10 @@ class System:
 
     def start_child(self, parent: str, spec: ChildSpec, by: str = "") -> AwaitableFuture[Handle]:
         """Add a child and start it. AlreadyStarted, AlreadyPresent, MaxChildren, StartFailed (spec gone)."""
+        if not isinstance(spec, ChildSpec):
+            refused: AwaitableFuture[Handle] = AwaitableFuture()
+            refused.settle_error(SpecError("start_child.spec", spec, "must be a ChildSpec"))
+            return refused
         return self._send(parent, VerbKind.START, spec.id, by, spec=spec)
 
     def terminate_child(self, path: str, by: str = "") -> AwaitableFuture[None]:

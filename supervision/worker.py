@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from supervision.actor import Actor
 from supervision.cell import Cell
 from supervision.context import JSON, Context, Reply, Timer
-from supervision.errors import ActorDown, DomainError, RemoteError
+from supervision.errors import ActorDown, DomainError, RemoteError, text_of
 from supervision.exits import Exit, ExitKind
 from supervision.mailbox import Control, Letter, Tick
 from supervision.signals import Healthy, Kill, Stop
@@ -107,12 +107,11 @@ class WorkerCell(Cell):
 
     def _crashed(self, error: BaseException, kind: ExitKind) -> None:
         letter, self._letter = self._letter, None
-        text = f"{type(error).__name__}: {error}"
         if letter is not None and letter.reply is not None:
             remote = RemoteError(f"{self.path} crashed: {type(error).__name__}")
             remote.__cause__ = error
             letter.reply.settle_error(remote)
-        self.finish(Exit(kind, error, text, self.ran_for()))
+        self.finish(Exit(kind, error, text_of(error), self.ran_for()))
 
     def _stop_if_asked(self) -> None:
         if self._stop_reason is not None:
