@@ -3,17 +3,18 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 from redis import RedisError
 
 from actors.model import MessageStatus, SessionId
 from tests.outbox.conftest import eventually
-from tests.outbox.house import House
+from tests.outbox.house import DEADLINE, House
 from tests.outbox.test_outbox_lane import ended
 from wahook.outbox.connection import connect
 from wahook.outbox.limits import SendLimits
+from wahook.outbox.server import EmbeddedRedis
 
 
 class Hand:
@@ -110,6 +111,19 @@ def test_fifty_threads_at_once_never_get_more_than_both_windows_hold(url: str, h
     left = [limits.left(f"s{number}", "u") for number in range(5)]
     by_session = [sum(map(sum, went[number::5])) for number in range(5)]
     assert [session for session, _ in left] == [10 - count for count in by_session]
+
+
+def test_the_windows_outlive_a_killed_redis(server: EmbeddedRedis, hand: Hand) -> None:
+    died = Event()
+    server.start(lambda _: died.set()).result(DEADLINE)
+    limits = SendLimits(connect(server.url), "10/minute", "30/minute", hand)
+    assert [limits.take("s", "u") for _ in range(10)] == [0.0] * 10
+    server.kill()
+    assert died.wait(DEADLINE)
+    server.start(lambda _: None).result(DEADLINE)
+    again = SendLimits(connect(server.url), "10/minute", "30/minute", hand)
+    assert again.take("s", "u") > 0
+    assert again.left("s", "u") == (0, 20)
 
 
 def test_without_redis_nothing_is_allowed(tmp_path: object) -> None:
