@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum
 
@@ -24,10 +25,10 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoorkeeperParts:
-    """Both block. `count` judges one message of a session's correspondent; `notify` writes to that person."""
+    """`count`, which blocks, judges one message of a session's correspondent; `notify` writes to them."""
 
     count: Callable[[str, str], Verdict]
-    notify: Callable[[str, str], object]
+    notify: Callable[[str, str], Future[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,14 @@ class Knocked:
 
     session_id: str
     sender: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The notice is accepted for sending, or not."""
+
+    session_id: str
+    future: Future[object]
 
 
 class Doorkeeper(Actor):
@@ -48,16 +57,26 @@ class Doorkeeper(Actor):
 
     def handle(self, message: object) -> object:
         """Count one."""
-        if not isinstance(message, Knocked):
-            return super().handle(message)
-        try:
-            verdict = self._parts.count(message.session_id, message.sender)
-            if verdict is Verdict.FIRST_OVER:
-                self._parts.notify(message.session_id, message.sender)
-        except (DomainError, Fault) as error:
-            log.warning("doorkeeper.failed", session=message.session_id, error=type(error).__name__)
-            return None
+        match message:
+            case Knocked(session_id=session_id, sender=sender):
+                self._count(session_id, sender)
+            case _Told(session_id=session_id, future=future):
+                self._told(session_id, future.exception())
+            case _:
+                return super().handle(message)
+        return None
+
+    def _count(self, session_id: str, sender: str) -> None:
+        verdict = self._parts.count(session_id, sender)
+        if verdict is Verdict.FIRST_OVER:
+            telling = self._parts.notify(session_id, sender)
+            telling.add_done_callback(lambda future: self.context.handle.tell(_Told(session_id, future)))
         if verdict is not Verdict.FINE:
             self._over += 1
             self.context.report(over=self._over)
-        return None
+
+    def _told(self, session_id: str, error: BaseException | None) -> None:
+        if isinstance(error, DomainError | Fault):
+            log.warning("doorkeeper.failed", session=session_id, error=type(error).__name__)
+        elif error is not None:
+            raise error

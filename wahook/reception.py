@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
+from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
 
 from redis import Redis
 
@@ -29,7 +30,10 @@ LINKED_FOR = 24 * HOUR  # seconds that a link outlives its file at most
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reception:
-    """`desk`, `messages` and `system` are asked for when they are needed: they come later."""
+    """`desk`, `messages` and `system` are asked for when they are needed: they come later.
+
+    `run` has a coroutine run on a loop: what asks other actors does it there, not on an actor's thread.
+    """
 
     settings: Settings
     reader: JournalReader
@@ -37,6 +41,7 @@ class Reception:
     system: Callable[[], System]
     desk: Callable[[], MediaDesk]
     messages: Callable[[], MessageCommands]
+    run: Callable[[Coroutine[Any, Any, object]], Future[object]]
 
     def children(self) -> tuple[ChildSpec, ...]:
         """Their places in the tree."""
@@ -70,9 +75,9 @@ class Reception:
         files = (row.content.get("media") for row in self.reader.undone())
         return {str(file["id"]) for file in files if isinstance(file, dict)}
 
-    def _fetch(self, session_id: str, wa_message_id: str) -> object:
-        return asyncio.run(self.desk().of_message(session_id, wa_message_id))
+    def _fetch(self, session_id: str, wa_message_id: str) -> Future[object]:
+        return self.run(self.desk().of_message(session_id, wa_message_id))
 
-    def _notify(self, session_id: str, sender: str) -> object:
+    def _notify(self, session_id: str, sender: str) -> Future[object]:
         notice = Draft(sender, self.settings.incoming_notice)
-        return asyncio.run(self.messages().accept(session_id, notice, key=None, allow_duplicate=True))
+        return self.run(self.messages().accept(session_id, notice, key=None, allow_duplicate=True))

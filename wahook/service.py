@@ -114,6 +114,7 @@ class Service:
             system=lambda: self.system,
             desk=self._media_desk,
             messages=lambda: self.messages,
+            run=self._loop.submit,
         )
         self.announcer = Announcer()
         self.board = Board()

@@ -1,5 +1,6 @@
 """The keeper of files and the doorkeeper: what they do, and what they survive."""
 
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
 
@@ -43,27 +44,34 @@ def test_nothing_is_swept_while_nobody_knows_what_waits():
         assert tree.handle("it").incarnation == 1
 
 
-def test_a_file_that_cannot_be_fetched_is_left_for_whoever_asks():
-    asked = []
+def test_files_are_fetched_one_at_a_time_and_one_that_cannot_be_is_left_for_whoever_asks():
+    fetching = {}
 
-    def fetch(session_id, wa_id):
-        asked.append((session_id, wa_id))
-        if wa_id == "A":
-            raise SessionNotReady("it is down")
+    def fetch(_, wa_id):
+        fetching[wa_id] = Future()
+        return fetching[wa_id]
 
     parts = MediaKeeperParts(sweep=lambda _: 0, waiting=set, fetch=fetch)
     with tree_of(MediaKeeper, parts) as tree:
-        for wa_id in "AB":
+        for wa_id in "ABC":
             tree.tell("it", FetchMedia("s", wa_id))
         tree.settle()
-        assert asked == [("s", "A"), ("s", "B")]
+        assert list(fetching) == ["A"]
+        fetching["A"].set_exception(SessionNotReady("it is down"))
+        tree.settle()
+        assert list(fetching) == ["A", "B"]
+        fetching["B"].set_result(None)
+        tree.settle()
+        assert list(fetching) == ["A", "B", "C"]
         assert tree.handle("it").incarnation == 1
 
 
 def test_who_sends_too_much_is_told_once():
     verdicts = [Verdict.FINE, Verdict.FIRST_OVER, Verdict.OVER]
     told = []
-    parts = DoorkeeperParts(count=lambda *_: verdicts.pop(0), notify=lambda *who: told.append(who))
+    parts = DoorkeeperParts(
+        count=lambda *_: verdicts.pop(0), notify=lambda *who: told.append(who) or Future()
+    )
     with tree_of(Doorkeeper, parts) as tree:
         for _ in range(3):
             tree.tell("it", Knocked("s", "49"))
@@ -72,11 +80,11 @@ def test_who_sends_too_much_is_told_once():
 
 
 def test_a_notice_that_cannot_be_sent_harms_nobody():
-    def refuse(*_):
-        raise RuleBroken("unknown_session", "gone")
-
-    parts = DoorkeeperParts(count=lambda *_: Verdict.FIRST_OVER, notify=refuse)
+    telling = Future()
+    parts = DoorkeeperParts(count=lambda *_: Verdict.FIRST_OVER, notify=lambda *_: telling)
     with tree_of(Doorkeeper, parts) as tree:
         tree.tell("it", Knocked("s", "49"))
+        tree.settle()
+        telling.set_exception(RuleBroken("unknown_session", "gone"))
         tree.settle()
         assert tree.handle("it").incarnation == 1
