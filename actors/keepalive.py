@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -24,6 +25,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 MARGIN = 2.0  # seconds beyond a call's own deadline, which settles it
+SECOND_LOOK = 1.0  # seconds within which a page's own word of a change has long arrived
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ class Beat:
 
     def __repr__(self) -> str:
         return "Beat"
+
+
+@dataclass(frozen=True, slots=True)
+class _LookAgain:
+    """Whether the page is still not connected while its session believes it is."""
 
 
 class Keeper(Actor):
@@ -134,8 +141,21 @@ class Watchdog(Keeper):
     def __init__(self, context: Context, parts: KeepaliveParts) -> None:
         super().__init__(context, parts, parts.watchdog_interval)
 
+    def handle(self, message: object) -> object:
+        """Beat, or look again."""
+        if isinstance(message, _LookAgain) and self._ready:
+            self._look(not_connected=partial(self._bite, "not connected", self._parts.client.kill))
+        return super().handle(message)
+
     def beat(self) -> None:
-        """Kill the actor that is stuck, or the browser that hangs or only seems connected."""
+        """Kill the actor that is stuck, or the browser that hangs or only seems connected.
+
+        A page that has just lost its connection is about to say so itself, and why: a conflict must not be
+        answered with a new browser, which would take the connection back. So it gets a second look.
+        """
+        self._look(not_connected=lambda: self.context.after(SECOND_LOOK, _LookAgain()))
+
+    def _look(self, *, not_connected: Callable[[], object]) -> None:
         busy = self._session.stamp().busy_for
         state = None if judge(busy, None, self._limit) is Verdict.ACTOR_STUCK else self._ask_page()
         match judge(busy, state, self._limit):
@@ -143,9 +163,9 @@ class Watchdog(Keeper):
                 self._bite("actor stuck", lambda: self._session.kill("watchdog: stuck"))
             case Verdict.PAGE_HANGS:
                 self._bite("page hangs", self._parts.client.kill)
-            case Verdict.NOT_CONNECTED if self._ready:
-                self._bite("not connected", self._parts.client.kill)
-            case _:
+            case Verdict.NOT_CONNECTED:
+                not_connected()
+            case Verdict.WELL:
                 self._result(True, "well")
 
     @property

@@ -4,7 +4,7 @@ from functools import partial
 import pytest
 
 from actors.errors import DeadlinePassed
-from actors.keepalive import Activity, Beat, Heartbeat, Watchdog
+from actors.keepalive import SECOND_LOOK, Activity, Beat, Heartbeat, Watchdog
 from actors.messages import StateChanged, UpdateAccount
 from actors.model import SessionStatus
 from actors.vitals import Verdict, judge
@@ -93,15 +93,39 @@ def test_a_heartbeat_without_an_answer_tells_the_session(ready):
     assert last(ready, "heartbeat") == "DeadlinePassed"
 
 
-@pytest.mark.parametrize(
-    ("answer", "why"),
-    [(lambda: done(error=DeadlinePassed("page")), "page hangs"), (lambda: done(OPENING), "not connected")],
-)
-def test_the_watchdog_kills_a_browser_that_hangs_or_only_seems_connected(ready, answer, why):
-    ready.client.presets["state"] = answer
+def test_the_watchdog_kills_a_browser_that_hangs(ready):
+    ready.client.presets["state"] = lambda: done(error=DeadlinePassed("page"))
     ready.tree.tell("watchdog", Beat())
     assert ready.client.names()[-1] == "kill"
-    assert last(ready, "watchdog") == why
+    assert last(ready, "watchdog") == "page hangs"
+
+
+def test_the_watchdog_kills_a_browser_that_only_seems_connected_at_the_second_look(ready):
+    ready.client.presets["state"] = lambda: done(OPENING)
+    ready.tree.tell("watchdog", Beat())
+    assert "kill" not in ready.client.names()
+    ready.tree.advance(SECOND_LOOK)
+    assert ready.client.names()[-1] == "kill"
+    assert last(ready, "watchdog") == "not connected"
+
+
+def test_the_watchdog_leaves_a_page_that_came_back_before_the_second_look(ready):
+    ready.client.presets["state"] = lambda: done(OPENING)
+    ready.tree.tell("watchdog", Beat())
+    ready.client.presets["state"] = lambda: done(CONNECTED)
+    ready.tree.advance(SECOND_LOOK)
+    assert "kill" not in ready.client.names()
+    assert last(ready, "watchdog") == "well"
+
+
+def test_the_watchdog_does_not_fight_a_conflict_that_it_saw_before_the_session_heard_of_it(ready):
+    conflict = replace(CONNECTED, stream_mode="CONFLICT", socket_state="CONFLICT")
+    ready.client.presets["state"] = lambda: done(conflict)
+    ready.tree.tell("watchdog", Beat())
+    assert "kill" not in ready.client.names()
+    ready.page(StateChanged(conflict))
+    ready.tree.advance(120)
+    assert ready.status is SessionStatus.ERROR
 
 
 def test_the_watchdog_leaves_a_session_alone_that_is_healing_already(ready):

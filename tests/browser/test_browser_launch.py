@@ -1,5 +1,6 @@
 """A real Chromium: launched, attached to by Selenium, killed, and nothing left."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -10,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from actors.errors import ProcessError
+from actors.errors import Fault, ProcessError
 from wahook.browser.channel import DevToolsChannel
 from wahook.browser.driver import ChromeDriver, SeleniumFault, SeleniumSeat
 from wahook.browser.finding import BrowserFinding, BrowserKind, find_browser, find_chromedriver
@@ -117,18 +118,24 @@ def test_selenium_attaches_takes_a_screenshot_and_leaves_the_browser_alive(
     with browser(loop, maker, tmp_path) as launched:
         seat = SeleniumSeat(driver, launched.debugger_address)
         loop.submit(seat.navigate("data:text/html,<h1>hello</h1>", 10)).result(15)
+        loop.submit(until_loaded(launched.endpoint, "data:text/html")).result(15)
         assert loop.submit(seat.screenshot(10)).result(15).startswith(b"\x89PNG")
         loop.submit(seat.leave()).result(5)
         assert launched.process.alive
-        assert "data:text/html" in str(loop.submit(address_in(launched.endpoint)).result(10))
+        loop.submit(until_loaded(launched.endpoint, "data:text/html")).result(15)
 
 
-async def address_in(endpoint: str) -> str:
+async def until_loaded(endpoint: str, beginning: str) -> None:
     channel = await DevToolsChannel.connect(endpoint, 5)
-    page = await Page.attach(channel, 5)
-    address = await page.evaluate("location.href", 5)
+    async with asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(Fault):  # in the middle of its navigation
+                page = await Page.attach(channel, 5)
+                address = await page.evaluate("document.readyState === 'complete' && location.href", 5)
+                if str(address).startswith(beginning):
+                    break
+            await asyncio.sleep(0.02)
     await channel.close()
-    return address
 
 
 def test_a_seat_attaches_by_itself_to_the_chromedriver_that_replaced_a_dead_one(

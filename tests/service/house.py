@@ -131,6 +131,14 @@ class Client:
             cursor = page["next"]
         return found[::-1]
 
+    async def received(self, session_id: str, wa_message_id: str) -> None:
+        """Wait until an incoming message is journaled."""
+
+        async def here():
+            return wa_message_id in [one["waMessageId"] for one in await self.incoming(session_id)]
+
+        await until("the message is journaled", here)
+
     async def message(self, session_id: str, message_id: str) -> Any:
         return await self.ok("GET", f"{API}/{session_id}/messages/{message_id}")
 

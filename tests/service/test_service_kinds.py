@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.service.house import API, serving, until
+from tests.service.house import API, serving
 
 PHONE = "491510000001"
 FRIEND = "491769999999"
@@ -77,7 +77,7 @@ async def test_messages_are_replied_to_reacted_to_edited_deleted_and_forwarded(h
     client = house.client
     session_id = await client.linked("1", "2", PHONE)
     theirs = await client.write(PHONE, FRIEND, "which one?")
-    await until_in(client, session_id, theirs)
+    await client.received(session_id, theirs)
     first = await post(client, session_id, "", {"to": FRIEND, "text": "teh first"})
     reply = await post(client, session_id, "", {"to": FRIEND, "text": "this", "replyTo": theirs})
     assert (await kept(client, reply["waMessageId"]))["quotedStanzaID"] == theirs
@@ -99,13 +99,6 @@ async def test_messages_are_replied_to_reacted_to_edited_deleted_and_forwarded(h
         "POST", f"{API}/{session_id}/messages/3EB0FFFFFFFFFFFFFFFFFF/reaction", {"emoji": "x"}
     )
     assert (status, problem["code"]) == (404, "unknown_message")
-
-
-async def until_in(client, session_id: str, message_id: str) -> None:
-    async def here():
-        return message_id in [one["waMessageId"] for one in await client.incoming(session_id)]
-
-    await until("the message is journaled", here)
 
 
 async def test_a_file_comes_by_url_by_upload_and_goes_on_after_a_restart(open_house):
@@ -160,7 +153,7 @@ async def test_a_file_that_arrives_is_downloaded_when_it_is_asked_for_and_kept(h
         "data": base64.b64encode(data).decode(), "mimetype": "text/html", "filename": 'ünsafe".html'
     }  # fmt: skip
     arrived = (await client.phone(f"{PHONE}/messages", {"from": FRIEND, "media": media}))["id"]
-    await until_in(client, session_id, arrived)
+    await client.received(session_id, arrived)
     (listed,) = await client.incoming(session_id)
     url = client.base + listed["mediaUrl"]
     async with client.http.get(url) as answer:
@@ -181,7 +174,7 @@ async def test_a_browser_that_dies_under_files_and_acts_doubles_and_loses_none(h
     session_id = await client.linked("1", "2", PHONE)
     first = await post(client, session_id, "", {"to": FRIEND, "text": "teh first"})
     theirs = await client.write(PHONE, FRIEND, "an answer")
-    await until_in(client, session_id, theirs)
+    await client.received(session_id, theirs)
     accepted = []
     for number in range(4):
         data = base64.b64encode(b"%PDF-" + bytes([number]) * 1_500_000).decode()

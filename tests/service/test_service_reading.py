@@ -53,7 +53,7 @@ async def test_people_are_looked_up_blocked_and_remembered(house):
     await client.phone(f"{SECOND}/profile", {"name": "Zoe", "about": "Counting"})
     session_id = await client.linked("1", "2", PHONE)
     base = f"{API}/{session_id}"
-    await client.write(PHONE, SECOND, "hello")
+    await client.received(session_id, await client.write(PHONE, SECOND, "hello"))
     contacts = (await client.ok("GET", f"{base}/contacts?q=zo"))["contacts"]
     assert [(one["number"], one["pushName"], one["isBlocked"]) for one in contacts] == [
         (SECOND, "Zoe", False)
@@ -73,6 +73,7 @@ async def test_people_are_looked_up_blocked_and_remembered(house):
     unheard = await client.phone(f"{PHONE}/messages", {"from": SECOND, "text": "are you there?"})
     assert (await client.ok("POST", f"{base}/contacts/{SECOND}/unblock"))["blocked"] is False
     heard = await client.write(PHONE, SECOND, "and now?")
+    await client.received(session_id, heard)
     history = await client.ok("GET", f"{base}/chats/{SECOND}/messages")
     ids = [one["messageId"] for one in history["messages"]]
     assert heard in ids
