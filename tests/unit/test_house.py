@@ -17,6 +17,7 @@ MAY_PRINT = {"wahook/cli.py", "wahook/operator_cli.py", "wahook/demo.py", "wahoo
 # Put together here, so that this file does not name what it looks for.
 PUBLIC = [".".join(name.split()) for name in ("pypi org", "files pythonhosted org", "registry npmjs org")]
 PLACES = re.compile(r"(?<![\w.])/(?:root|work|home/\w+)/")
+ENDS_OF_THE_TREE = {"wahook/demo.py", "wahook/doctor/mirror.py", "wahook/edge/server.py", "wahook/service.py"}
 LINES = 400
 BIG = 512 * 1024
 
@@ -113,6 +114,19 @@ def test_no_module_changes_a_global_but_the_composition_root():
         if isinstance(node, ast.Global) and path != ROOT / "wahook/service.py"
     ]
     assert changers == []
+
+
+def test_nobody_in_the_tree_waits_for_an_actor():
+    """Questions are asked in `asking` and by the lanes; who asks awaits it on a loop or a lane's thread."""
+    asking = {
+        str(path.relative_to(ROOT))
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and (node.attr == "ask_async" or ast.unparse(node) == "asyncio.run")
+        and "supervision" not in path.parts
+    }
+    assert asking == {"wahook/asking.py", "wahook/outbox/gate.py", *ENDS_OF_THE_TREE}
 
 
 def test_no_test_folder_can_be_taken_for_a_package_of_ours():
