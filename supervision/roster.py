@@ -68,7 +68,7 @@ class Roster:
         self._deferred: list[tuple[Child, Exit]] = []
         self.verbs_after_boot: list[Verb] = []
         self.live_count = 0
-        self._touched: set[Child] = set()
+        self._touched: dict[Child, None] = {}  # no set: runs on virtual time must repeat themselves
 
     def booted(self) -> None:
         """Every static child is up, or down for a reason."""
@@ -78,7 +78,7 @@ class Roster:
 
     def touch(self, child: Child) -> None:
         """Have the next `reconcile` look at this child."""
-        self._touched.add(child)
+        self._touched[child] = None
 
     def reconcile(self) -> None:
         """Take the next steps."""
