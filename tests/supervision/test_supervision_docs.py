@@ -9,6 +9,7 @@ import supervision
 from supervision.child import State
 
 GUIDE = Path(__file__).parents[2] / "docs" / "supervision.md"
+CASES = GUIDE.with_name("supervision-cases.md")
 EXAMPLES = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
 
 
@@ -48,3 +49,17 @@ def test_the_json_members_of_a_node_are_those_documented(tree):
     node = tree.system.snapshot().find("a")
     text = GUIDE.read_text()
     assert [name for name in node if not re.search(rf"[`, ]{name}[`,{{ ]", text)] == []
+
+
+def test_every_test_that_the_list_of_cases_names_exists():
+    named = set(re.findall(r"`(test_\w+)`", CASES.read_text()))
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    assert len(named) > 80
+    assert named - set(re.findall(r"^def (test_\w+)", tests, re.MULTILINE)) == set()
+
+
+def test_every_record_that_the_pages_name_exists():
+    pages = GUIDE.read_text() + CASES.read_text()
+    links = set(re.findall(r"\]\(((?:decisions/)?[\w.-]+\.md)\)", pages))
+    assert len(links) > 3
+    assert [link for link in links if not (GUIDE.parent / link).is_file()] == []

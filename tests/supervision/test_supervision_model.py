@@ -304,6 +304,7 @@ class Chaos(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.tree = None
+        self.answers = []
 
     LEAF = st.tuples(
         RESTARTS,
@@ -360,11 +361,21 @@ class Chaos(RuleBasedStateMachine):
         ),
     )
     def operate(self, data, verb):
-        getattr(self.tree.system, verb)(data.draw(st.sampled_from(self.paths)))
+        path = data.draw(st.sampled_from(self.paths))
+        self.answers.append((verb, path, getattr(self.tree.system, verb)(path)))
 
     @rule(name=st.sampled_from("xy"), leaf=LEAF)
     def start_child(self, name, leaf):
-        self.tree.system.start_child("pool", self.leaf(name, *leaf))
+        answer = self.tree.system.start_child("pool", self.leaf(name, *leaf))
+        self.answers.append(("start_child", name, answer))
+
+    @rule(shape=st.integers(0, 2), name=st.sampled_from("xy"), leaf=LEAF)
+    def start_child_of_a_group(self, shape, name, leaf):
+        path = f"s{shape}"
+        if path in self.paths:
+            answer = self.tree.system.start_child(path, self.leaf(name, *leaf))
+            self.answers.append(("start_child", f"{path}/{name}", answer))
+            self.paths.append(f"{path}/{name}")
 
     @rule(steps=st.integers(1, 12))
     def a_few_steps(self, steps):
@@ -376,6 +387,7 @@ class Chaos(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.1, 0.6, 2.0, 7.0, 30.0]))
     def time_passes(self, seconds):
         self.tree.advance(seconds)
+        self.nobody_is_forgotten()
 
     @rule(data=st.data())
     def release(self, data):
@@ -417,6 +429,30 @@ class Chaos(RuleBasedStateMachine):
         for kid in kids[: starting[0]] if starting else []:
             assert kid.up or kid.stopping or not kid.wanted or not kid.live, self.tree.trace()
 
+    def nobody_is_forgotten(self):
+        """Whatever may be done without time passing has been done."""
+        for supervisor in self.supervisors():
+            kids = list(supervisor.children.values())
+            assert supervisor.live_count == sum(kid.live for kid in kids), self.tree.trace()
+            going = [kid for kid in kids if kid.stopping and kid.live]
+            assert not going or any(kid.rung for kid in going), self.tree.trace()
+            if supervisor.ending:
+                assert supervisor.live_count, self.tree.trace()
+            elif not going:
+                assert not self.may_start(supervisor, kids), self.tree.trace()
+
+    def may_start(self, supervisor, kids):
+        """Those that are down although nothing keeps them down."""
+        due = [kid for kid in kids if kid.waiting and kid.due <= self.tree.now]
+        if supervisor.spec.strategy is Strategy.ONE_FOR_ONE and not supervisor.booting:
+            return due
+        if any(kid.live and not kid.up for kid in kids):
+            return []
+        held = [kid for kid in kids if kid.failed or (kid.waiting and kid.due > self.tree.now)]
+        if supervisor.spec.strategy is Strategy.ONE_FOR_ALL:
+            return [] if held else due
+        return [kid for kid in due if not held or kids.index(kid) < kids.index(held[0])]
+
     def budgets_hold(self, supervisor):
         assert len(supervisor.recent) <= supervisor.spec.intensity + 1, self.tree.trace()
         for kid in supervisor.children.values():
@@ -428,6 +464,9 @@ class Chaos(RuleBasedStateMachine):
             return
         self.tree.advance(200.0)
         self.sound()
+        self.nobody_is_forgotten()
+        hung = [(verb, path) for verb, path, answer in self.answers if not answer.done()]
+        assert not hung, f"{hung}\n{self.tree.trace()}"
         quiet = len(self.tree.log)
         self.tree.close()
         assert self.tree.system.ended.done(), self.tree.trace()
