@@ -1,0 +1,100 @@
+"""What comes in: on disk, once and in order, before anybody is told."""
+
+from actors.errors import DeadlinePassed
+from actors.messages import (
+    MessageArrived,
+    RecordIncoming,
+    StateChanged,
+)
+from actors.model import IncomingMessage
+from tests.actors.parts import CONNECTED, CREATED, OPENING
+
+
+def message(number, timestamp=2_000_000_000):
+    return IncomingMessage(f"IN{number}", "492@c.us", "492", f"text {number}", "text", timestamp)
+
+
+def test_a_message_is_announced_once_it_is_on_disk(ready):
+    ready.writer_deaf = True
+    ready.page(MessageArrived(message(1)))
+    assert ready.names() == []
+    ready.writer_deaf = False
+    ready.tree.advance(10)
+    assert ready.names() == ["message:received"]
+    assert ready.events[0].body == "text 1"
+
+
+def test_a_message_that_comes_twice_is_announced_once(ready):
+    ready.page(MessageArrived(message(1)))
+    ready.page(MessageArrived(message(1)))
+    assert ready.names() == ["message:received"]
+
+
+def test_live_messages_wait_behind_the_history(world):
+    world.start()
+    world.answer("open")
+    world.page(StateChanged(CONNECTED))
+    world.page(MessageArrived(message(3)))
+    assert world.operations(RecordIncoming) == []
+    world.answer("recent_incoming", (message(1), message(2)))
+    assert [event.id for event in world.events if event.name == "message:received"] == ["IN1", "IN2", "IN3"]
+
+
+def test_what_a_page_tells_before_it_is_connected_waits_for_the_history(world):
+    world.start()
+    world.answer("open")
+    world.page(MessageArrived(message(3)))
+    world.page(StateChanged(CONNECTED))
+    world.answer("recent_incoming", (message(1), message(2), message(3)))
+    assert [event.id for event in world.events if event.name == "message:received"] == ["IN1", "IN2", "IN3"]
+
+
+def test_what_comes_in_while_the_page_is_reconnecting_waits_for_the_history(ready):
+    ready.page(StateChanged(OPENING))
+    ready.page(MessageArrived(message(2)))
+    ready.page(StateChanged(CONNECTED))
+    ready.answer("recent_incoming", (message(1),))
+    assert [event.id for event in ready.events if event.name == "message:received"] == ["IN1", "IN2"]
+
+
+def test_a_history_that_fails_is_asked_again_and_keeps_the_order(world):
+    world.start()
+    world.answer("open")
+    world.page(StateChanged(CONNECTED))
+    world.page(MessageArrived(message(2)))
+    world.answer("recent_incoming", error=DeadlinePassed("history"))
+    world.tree.advance(5)
+    world.answer("recent_incoming", (message(1), message(2)))
+    assert [event.id for event in world.events if event.name == "message:received"] == ["IN1", "IN2"]
+
+
+def test_messages_are_not_held_up_for_ever_by_a_history_that_never_comes(world):
+    world.start()
+    world.answer("open")
+    world.page(StateChanged(CONNECTED))
+    world.page(MessageArrived(message(2)))
+    for _ in range(3):
+        world.answer("recent_incoming", error=DeadlinePassed("history"))
+        world.tree.advance(5)
+    assert [event.id for event in world.events if event.name == "message:received"] == ["IN2"]
+
+
+def test_the_history_is_asked_from_the_last_message_with_an_overlap(world):
+    world.newest = 1_900_000_000
+    world.start()
+    world.answer("open")
+    world.page(StateChanged(CONNECTED))
+    assert ("recent_incoming", 1_900_000_000 - 600) in world.client.calls
+
+
+def test_what_is_older_than_the_account_is_not_ours(world):
+    world.start()
+    world.answer("open")
+    world.page(StateChanged(CONNECTED))
+    assert ("recent_incoming", int(CREATED.timestamp())) in world.client.calls
+
+
+def test_the_history_is_looked_at_again_now_and_then(ready):
+    before = ready.client.names().count("recent_incoming")
+    ready.tree.advance(301)
+    assert ready.client.names().count("recent_incoming") == before + 1
