@@ -119,7 +119,7 @@ class Roster:
         if self.spec.strategy is Strategy.ONE_FOR_ALL and not self._all_may_start(children):
             return
         for child in children:
-            if child.failed:
+            if child.failed and self._ordered:
                 return
             if child.live and not child.up:
                 return

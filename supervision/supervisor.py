@@ -332,8 +332,8 @@ class Supervisor(Roster):
         self._ready()
         deferred, self._deferred = self._deferred, []
         for child, exit_ in deferred:
-            if child.deferred and child.wanted:
-                child.deferred = False
+            still_open, child.deferred = child.deferred and child.wanted, False
+            if still_open:
                 self.touch(child)
                 self._judge(child, exit_, was_up=True)
         verbs, self.verbs_after_boot = self.verbs_after_boot, []

@@ -151,6 +151,7 @@ class Verbs:
         child.wanted, child.wanted_by, child.by = False, verb.by, verb.by
         child.failed = child.held = ""
         child.due, child.restarting = 0.0, False
+        child.forced = child.deferred = False
         keeps = policy.survives_stop(child.spec.restart, dynamic=self._sup.spec.dynamic)
         if child.live:
             child.stopping = True
@@ -171,7 +172,7 @@ class Verbs:
             raise NotSupported(child.handle.path, "its supervisor is dynamic")
         if child.live and not child.stopping:
             raise Running(child.handle.path) if child.up else Restarting(child.handle.path)
-        if child.live or child.waiting:
+        if child.live or child.waiting or child.deferred:
             raise Restarting(child.handle.path)
 
     def _restart_child(self, verb: Verb, child: Child) -> None:
@@ -191,14 +192,14 @@ class Verbs:
         if child.live:
             raise Running(child.handle.path)
         child.failed, child.failures, child.due, child.held = "", 0, 0.0, ""
-        child.restarting = False
+        child.restarting = child.deferred = False
         child.cancel_timers()
         self._want_all(child, verb)
 
     def _restart(self, verb: Verb, child: Child) -> None:
         """Stop the child, with its group, and start it again: no waiting, no counting."""
         child.failed, child.failures, child.due, child.held = "", 0, 0.0, ""
-        child.restarting = False
+        child.restarting = child.deferred = False
         child.stopping, child.dropped_when_down = child.live, False
         self._sup.take_group_down(child)
         self._want(child, verb)

@@ -24,6 +24,7 @@ from supervision import (
     RemoteError,
     ResourceBusy,
     Restart,
+    Restarting,
     SpecError,
     StartFailed,
     StopChild,
@@ -193,6 +194,18 @@ def test_a_start_that_an_operator_broke_off_counts_as_no_first_start_later(tree)
     assert tree.handle("b").incarnation == 3
 
 
+def test_a_restart_that_an_operator_broke_off_is_no_restart_by_hand_later(tree):
+    run(tree, worker(tree, "a"), worker(tree, "b", "ok", Take(3.0), "crash"), strategy=Strategy.ONE_FOR_ALL)
+    tree.do(tree.system.terminate_child("b"))
+    pending = tree.system.restart_child("b")
+    tree.settle()
+    tree.do(tree.system.terminate_child("b"), 5.0)
+    assert isinstance(pending.exception(0), StartFailed)
+    tree.tell("a", "crash")
+    assert tree.states() == {"": "running", "a": "running", "b": "running"}
+    assert tree.handle("b").incarnation == 4, "the third start failed and was tried again"
+
+
 def test_what_an_operator_stopped_and_a_group_restart_started_is_not_put_down_to_the_operator(tree):
     run(tree, worker(tree, "a"), worker(tree, "b"), strategy=Strategy.REST_FOR_ONE)
     tree.do(tree.system.terminate_child("b", by="ann"))
@@ -256,6 +269,33 @@ def test_a_significant_child_that_will_be_restarted_after_the_boot_counts_as_up(
     tree.tell("s/b", "crash")
     tree.advance(20)
     assert (tree.state("s"), tree.state("s/a"), tree.state("s/b")) == ("running", "stopped", "running")
+
+
+@pytest.mark.parametrize("way", ["gave up", "needs a human"])
+def test_a_first_start_that_fails_for_good_holds_up_no_boot(tree, way):
+    retry = BackOff(
+        1, 1, jitter=PLAIN, retry_first_start=True, max_consecutive=0 if way == "gave up" else None
+    )
+    classify = (lambda exit_: StopChild("logged out")) if way == "needs a human" else None
+    up = run(tree, worker(tree, "a", "crash", backoff=retry, classify=classify), worker(tree, "b"))
+    assert up.done()
+    assert tree.states() == {"": "running", "a": "failed", "b": "running"}
+
+
+def test_verbs_about_a_child_that_died_during_the_boot(tree):
+    booting(tree, *(worker(tree, name) for name in "abc"))
+    for name in "abc":
+        tree.tell(f"s/{name}", "crash")
+    with pytest.raises(Restarting):
+        tree.do(tree.system.restart_child("s/a"))
+    for name in "ab":
+        tree.do(tree.system.terminate_child(f"s/{name}"))
+    assert tree.do(tree.system.retry("s/c")).alive
+    tree.advance(5)
+    assert tree.do(tree.system.restart_child("s/a")).alive
+    assert tree.states() == {"": "running"} | {
+        "s": "running", "s/a": "running", "s/b": "stopped", "s/c": "running", "s/slow": "running"
+    }  # fmt: skip
 
 
 # -- moments that coincide ------------------------------------------------------------------------------
