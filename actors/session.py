@@ -347,16 +347,16 @@ class SessionActor(Actor):
     # -- what people see --------------------------------------------------------------------------------
 
     def _show(self, status: SessionStatus) -> None:
-        changed = status is not self._view.status
         self._view = session_view.with_status(self._view, status, self._parts.calendar())
         self._publish()
-        if changed:
-            log.info("session.status", session=self._id, status=str(status))
-            self._parts.announce(StatusChanged(self._id, status))
 
     def _publish(self) -> None:
+        seen, status = self._parts.board.get(self._id), self._view.status
         self._parts.board.publish(self._view)
-        self.context.report(status=str(self._view.status))
+        self.context.report(status=str(status))
+        if seen is None or seen.status is not status:
+            log.info("session.status", session=self._id, status=str(status))
+            self._parts.announce(StatusChanged(self._id, status))
 
     def _tick(self) -> None:
         self._journal.tell_again(TICK)
