@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -9,14 +10,16 @@ from actors.model import SessionView
 
 
 class Board:
-    """Implements `actors.ports.Board`. Any thread: every change replaces one reference."""
+    """Implements `actors.ports.Board`. Any thread: every change, in its turn, replaces one reference."""
 
     def __init__(self) -> None:
         self._views: dict[str, SessionView] = {}
+        self._turn = threading.Lock()
 
     def publish(self, view: SessionView) -> None:
         """Show this from now on."""
-        self._views = {**self._views, view.session_id: view}
+        with self._turn:
+            self._views = {**self._views, view.session_id: view}
 
     def get(self, session_id: str) -> SessionView | None:
         """What the session shows; None if it never ran here."""
@@ -24,7 +27,8 @@ class Board:
 
     def forget(self, session_id: str) -> None:
         """The session was deleted. Idempotent."""
-        self._views = {name: view for name, view in self._views.items() if name != session_id}
+        with self._turn:
+            self._views = {name: view for name, view in self._views.items() if name != session_id}
 
     @property
     def views(self) -> Mapping[str, SessionView]:
