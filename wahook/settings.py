@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import unquote
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
@@ -126,6 +127,22 @@ class Settings(NotifySettings, WebhookSettings, MessageSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{(self.data / 'wahook.db').resolve()}"
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """All that must be shown nowhere; of a URL its password."""
+        held = [value for _, value in self if isinstance(value, SecretStr)]
+        for webhook in self.webhooks:
+            held += [one for one in (webhook.secret, webhook.previous_secret) if one is not None]
+            held += webhook.headers.values()
+        return frozenset(part for one in held for part in _secret_parts(one.get_secret_value()))
+
+
+def _secret_parts(text: str) -> tuple[str, ...]:
+    if "://" not in text:
+        return (text,)
+    password = text.partition("://")[2].rpartition("@")[0].partition(":")[2]
+    return password, unquote(password)
 
 
 def read_settings() -> Settings:
