@@ -17,6 +17,9 @@ log = structlog.get_logger(__name__)
 PREFIX = "wahook:page"
 MOST_OF_A_KIND = 10_000  # answers of one session; the oldest go first
 LARGEST = 4 * 2**20  # bytes of one answer
+MOST_OF_REDIS = (
+    0.5  # of its memory, where that has a limit: the rest is the queues', which may not be refused
+)
 
 
 @dataclass
@@ -56,12 +59,20 @@ class PageCache:
             return
         index, key = _key(session_id, kind, "index:"), _key(session_id, kind, name)
         try:
+            if self._is_full():
+                log.info("page_cache.full", kind=kind)
+                return
             self._redis.set(key, raw, ex=max(1, int(seconds)))
             self._redis.zadd(index, {key: self._now()})
             self._redis.expire(index, 7 * 86400)
             self._drop(index, self._redis.zcard(index) - MOST_OF_A_KIND)
         except (RedisError, OSError) as error:
             log.info("page_cache.not_kept", kind=kind, error=type(error).__name__)
+
+    def _is_full(self) -> bool:
+        memory: Any = self._redis.info("memory")
+        most = int(memory.get("maxmemory", 0))
+        return 0 < most * MOST_OF_REDIS < int(memory["used_memory"])
 
     def _drop(self, index: str, surplus: int) -> None:
         if surplus > 0:

@@ -45,28 +45,37 @@ class PageDesk:
             return await self._contacts(session_id)
         answer = await self.page.ask_page(session_id, AskPage(call, arguments))
         if call is PageCall.BLOCK:
-            await asyncio.to_thread(self.cache.forget, session_id, "number", str(arguments["contact"]))
-            await asyncio.to_thread(self.cache.forget, session_id, "contacts")
+            owner = await self._owner(session_id)
+            await asyncio.to_thread(
+                self.cache.forget, session_id, "number", f"{owner}:{arguments['contact']}"
+            )
+            await asyncio.to_thread(self.cache.forget, session_id, "contacts", owner)
         return answer
 
     async def _contacts(self, session_id: str) -> JSON:
-        known = await self._remembered(session_id, "contacts", "")
+        owner = await self._owner(session_id)
+        known = await asyncio.to_thread(self.cache.get, session_id, "contacts", owner)
         if known is None:
             known = await self.page.ask_page(session_id, AskPage(PageCall.CONTACTS))
-            await asyncio.to_thread(self.cache.put, session_id, "contacts", "", known, self.keeping.contacts)
+            await asyncio.to_thread(
+                self.cache.put, session_id, "contacts", owner, known, self.keeping.contacts
+            )
         return known
 
     async def number_status(self, session_id: str, number: str) -> NumberStatus:
         """Whether a number is on WhatsApp; the answer may be a day old, a negative one some minutes."""
-        known = await self._remembered(session_id, "number", number)
+        name = f"{await self._owner(session_id)}:{number}"
+        known = await asyncio.to_thread(self.cache.get, session_id, "number", name)
         if isinstance(known, dict):
             return NumberStatus(**known)  # type: ignore[arg-type]
         status = await self.page.number_status(session_id, number)
         seconds = self.keeping.present if status.exists else self.keeping.absent
-        await asyncio.to_thread(self.cache.put, session_id, "number", number, asdict(status), seconds)
+        await asyncio.to_thread(self.cache.put, session_id, "number", name, asdict(status), seconds)
         return status
 
-    async def _remembered(self, session_id: str, kind: str, name: str) -> JSON:
-        if await asyncio.to_thread(self.reader.account, session_id) is None:
+    async def _owner(self, session_id: str) -> str:
+        """Whose phone it is: what another one knew, that was linked here before, is not this one's to see."""
+        account = await asyncio.to_thread(self.reader.account, session_id)
+        if account is None:
             raise RuleBroken("unknown_session", "there is no such session")
-        return await asyncio.to_thread(self.cache.get, session_id, kind, name)
+        return account.phone_number or ""

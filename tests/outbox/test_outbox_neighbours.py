@@ -38,6 +38,22 @@ def test_only_so_many_are_remembered_and_none_that_is_too_large(
     assert cache.get("s", "contacts") is None
 
 
+def test_what_is_remembered_leaves_the_queues_their_room(url: str) -> None:
+    redis = connect(url)
+    cache = PageCache(redis)
+    used = int(redis.info("memory")["used_memory"])
+    before = redis.config_get("maxmemory")["maxmemory"]
+    try:
+        redis.config_set("maxmemory", int(used * 1.5))
+        cache.put("full", "number", "49", {"exists": True}, 60)
+        assert cache.get("full", "number", "49") is None
+        redis.config_set("maxmemory", used * 10)
+        cache.put("full", "number", "49", {"exists": True}, 60)
+        assert cache.get("full", "number", "49") == {"exists": True}
+    finally:
+        redis.config_set("maxmemory", before)
+
+
 def test_without_redis_everything_is_asked_anew_and_everybody_is_fine() -> None:
     cache = PageCache(connect(NOWHERE))
     cache.put("s", "number", "49", {"exists": True}, 60)
