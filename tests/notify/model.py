@@ -107,6 +107,15 @@ async def stalls(request):
     await asyncio.sleep(3600)
 
 
+async def breaks_off(request):
+    """Begins to answer, and cuts the connection in the middle of it."""
+    answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await answer.prepare(request)
+    await answer.write(b'data: {"choices": [{"delta": {"content": "Hel"}}]}\n\nda')
+    request.transport.abort()
+    return answer
+
+
 async def hangs_up(request):
     """Cuts the connection without a word."""
     request.transport.close()

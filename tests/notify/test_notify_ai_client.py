@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from wahook.notify.ai.client import AiClient, AiFault, Completion, Endpoint
 from wahook.notify.ai.stream import EventParser
 
-from .model import Model, hangs_up, pieces, raw, refusal, silent, stalls, stream, whole
+from .model import Model, breaks_off, hangs_up, pieces, raw, refusal, silent, stalls, stream, whole
 from .servers import serving
 
 MESSAGES = [{"role": "user", "content": "hi"}]
+HALF = b'data: {"choices": [{"delta": {"content": "Hel"}}]}\n\n'
 
 
 @pytest.fixture
@@ -72,6 +73,9 @@ async def test_a_server_that_does_not_stream_although_asked_is_understood(open_c
         (raw(b"data: {no json\n\n"), 2),
         (raw(b'data: {"error": {"message": "overloaded"}}\n\n'), 2),
         (raw(b'data: {"choices": [{"delta": {"content": "Hel"}}]}\n\n'), 2),  # cut off
+        (breaks_off, 2),
+        (raw(HALF + b'data: {"error": {"message": "overloaded"}}\n\ndata: [DONE]\n\n'), 2),
+        (raw(HALF + b"data: {no json\n\ndata: [DONE]\n\n"), 2),
         (raw(b"<html>busy</html>", "text/html"), 2),
         (raw(b'{"choices": []}', "application/json"), 2),
     ],
