@@ -52,13 +52,17 @@ class Mail:
     next_at: datetime | None = None
     created_at: datetime | None = None
     last_error: str | None = None
+    seq: int = field(default=0, compare=False)  # the journal's: the order in which they were added
+
+
+COPY = "copy"  # the kind of change that stands for all messages that are not noted yet
 
 
 @dataclass(frozen=True, slots=True)
 class MirrorChange:
     """A row that the mirror must take over. `seq` is the journal's: the order of changes, never reused."""
 
-    kind: str  # account | message
+    kind: str  # account | message | deleted, or COPY
     key: str
     payload: dict[str, JSON]
     seq: int = 0
@@ -117,6 +121,16 @@ class EndMail:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplayMail:
+    """Send a dead one after all: its attempts and its day begin anew.
+
+    -> Mail after, None if gone, RuleBroken("wrong_state")
+    """
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class AddMirrorChanges:
     """Append to the log of changes. -> tuple of them with their seq"""
 
@@ -144,6 +158,40 @@ class RetryMirrorChanges:
 
 
 @dataclass(frozen=True, slots=True)
+class BeginCopy:
+    """Have the mirror take over what there was before it: the accounts now, the messages by `GoOnCopying`.
+
+    Done once for each `place`, which names the mirror and what it takes; `again`: however often it was done.
+    -> tuple of the accounts that were ready once, None if it was begun for this place before
+    """
+
+    place: str
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MessageName:
+    """A message of the journal, as the mirror needs it. `direction`: in | out."""
+
+    session_id: str
+    direction: str
+    wa_message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoOnCopying:
+    """Take the next messages, oldest first; without any the copy is complete. -> tuple of MessageName"""
+
+    seq: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetCopies:
+    """Nothing is noted for a mirror any more, so that one set up later has to be given everything. -> int"""
+
+
+@dataclass(frozen=True, slots=True)
 class Prune:
     """Forget what is done and was added before a time; dead ones stay. -> how many"""
 
@@ -156,9 +204,13 @@ DurableOperation: TypeAlias = (
     | ReplayDelivery
     | AddMail
     | EndMail
+    | ReplayMail
     | AddMirrorChanges
     | EndMirrorChanges
     | SetAsideMirrorChanges
     | RetryMirrorChanges
+    | BeginCopy
+    | GoOnCopying
+    | ForgetCopies
     | Prune
 )

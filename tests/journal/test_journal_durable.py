@@ -17,11 +17,11 @@ from actors.durable import (
     MirrorChange,
     Prune,
     ReplayDelivery,
+    ReplayMail,
     TaskState,
 )
 from actors.errors import RuleBroken
 from actors.messages import DeleteAccount
-from wahook.journal.schema import mails
 
 from .conftest import NOON, OTHER, SESSION, Bench
 
@@ -44,14 +44,19 @@ def stored(given: Delivery) -> Delivery:
     return replace(given, next_at=given.next_at or NOON, created_at=NOON)
 
 
+def pending(bench: Bench) -> list[Delivery]:
+    return bench.journal.queues.pending_deliveries(delivery().receiver, limit=10_000)
+
+
 def due(bench: Bench) -> list[str]:
-    return [one.id for one in bench.journal.queues.due_deliveries(bench.calendar())]
+    now = bench.calendar()
+    return [one.id for one in pending(bench) if one.next_at is not None and one.next_at <= now]
 
 
 def test_deliveries_are_kept_byte_for_byte_and_due_at_once_in_order(bench: Bench):
     given = delivery("b"), delivery("a", chat=None)
     assert bench.one(AddDeliveries(given)) == tuple(stored(one) for one in given)
-    assert bench.journal.queues.due_deliveries(NOON) == [stored(one) for one in given]
+    assert pending(bench) == [stored(one) for one in given]
     assert bench.journal.queues.delivery("b") == stored(given[0])
     assert bench.journal.queues.delivery("c") is None
 
@@ -83,7 +88,7 @@ def test_a_delivery_that_failed_is_due_again_at_its_time(bench: Bench):
     assert after == replace(stored(delivery("a")), **failed)
     assert due(bench) == ["b"]
     bench.one(EndDelivery("b", DONE, status=200))
-    assert bench.journal.queues.next_due() == later
+    assert [one.next_at for one in pending(bench)] == [later]
     bench.calendar.turn(30)
     assert due(bench) == ["a"]
 
@@ -92,7 +97,7 @@ def test_an_outcome_that_comes_late_does_not_wake_what_has_ended(bench: Bench):
     bench.one(AddDeliveries((delivery("a"),)))
     done = bench.one(EndDelivery("a", DONE, status=200))
     assert bench.one(EndDelivery("a", PENDING, NOON, 503)) == done
-    assert bench.journal.queues.next_due() is None
+    assert pending(bench) == []
 
 
 def test_a_dead_delivery_stays_and_can_be_replayed(bench: Bench):
@@ -127,9 +132,50 @@ def test_a_mail_is_kept_once_and_outlives_its_session(bench: Bench):
         kept, attempts=1, next_at=later, last_error="SMTP 451"
     )
     assert bench.journal.queues.due_mails(NOON) == []
-    assert bench.journal.queues.next_due(mails) == later
     bench.one(EndMail("m", DONE))
     assert bench.journal.queues.due_mails(later) == []
+
+
+def test_mails_are_listed_by_state_and_session_newest_first_in_pages(bench: Bench):
+    for name, session in (("a", SESSION), ("b", None), ("c", SESSION), ("d", OTHER)):
+        bench.one(AddMail(Mail(name, "connected", "ann@example.org", session)))
+    bench.write(EndMail("a", DEAD, error="no"), EndMail("c", DEAD, error="no"), EndMail("d", DONE))
+    queues = bench.journal.queues
+    assert [one.id for one in queues.mails()] == ["d", "c", "b", "a"]
+    assert [one.id for one in queues.mails(DEAD)] == ["c", "a"]
+    assert [one.id for one in queues.mails(session_id=SESSION)] == ["c", "a"]
+    first, second = queues.mails(limit=2)
+    assert [one.id for one in queues.mails(before=second.seq)] == ["b", "a"]
+    assert (queues.mail("d"), queues.mail("x")) == (first, None)
+
+
+def test_a_dead_mail_can_be_sent_after_all_as_if_it_were_new(bench: Bench):
+    bench.one(AddMail(Mail("m", "connected", "ann@example.org")))
+    bench.one(EndMail("m", DEAD, error="expired: unreachable"))
+    bench.calendar.turn(2 * 86400)
+    again = bench.one(ReplayMail("m"))
+    assert isinstance(again, Mail)
+    now = bench.calendar()
+    assert (again.state, again.attempts, again.next_at, again.created_at) == (PENDING, 0, now, now)
+    assert bench.journal.queues.due_mails(now) == [again]
+    refused = bench.one(ReplayMail("m"))
+    assert isinstance(refused, RuleBroken)
+    assert refused.code == "wrong_state"
+    assert bench.one(ReplayMail("x")) is None
+
+
+def test_what_waits_and_what_was_given_up_is_counted(bench: Bench):
+    assert bench.journal.queues.unfinished() == {
+        "deliveries": {PENDING: 0, DEAD: 0},
+        "mails": {PENDING: 0, DEAD: 0},
+    }
+    bench.one(AddDeliveries(tuple(delivery(one) for one in "abc")))
+    bench.write(EndDelivery("a", DONE), EndDelivery("b", DEAD))
+    bench.write(*(AddMail(Mail(one, "kind", "to")) for one in "ab"), EndMail("a", DEAD))
+    assert bench.journal.queues.unfinished() == {
+        "deliveries": {PENDING: 1, DEAD: 1},
+        "mails": {PENDING: 1, DEAD: 1},
+    }
 
 
 def test_a_deleted_session_takes_its_deliveries_along(bench: Bench):
@@ -186,4 +232,4 @@ def test_any_number_of_deliveries_fits(bench: Bench, count: int):
     added = bench.one(AddDeliveries(many))
     assert isinstance(added, tuple)
     assert len(added) == count
-    assert len(bench.journal.queues.due_deliveries(NOON, limit=10_000)) == count
+    assert len(due(bench)) == count

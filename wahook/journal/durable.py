@@ -21,6 +21,7 @@ from actors.durable import (
     MirrorChange,
     Prune,
     ReplayDelivery,
+    ReplayMail,
     RetryMirrorChanges,
     SetAsideMirrorChanges,
     TaskState,
@@ -90,6 +91,19 @@ def end_mail(connection: sa.Connection, operation: EndMail, now: datetime) -> Ma
     return None if row is None else mail(row)
 
 
+def replay_mail(connection: sa.Connection, operation: ReplayMail, now: datetime) -> Mail | None:
+    """Back from the dead, as if it were new: what is a day old would be given up at once."""
+    row = _find(connection, mails, operation.id)
+    if row is None:
+        return None
+    if row["state"] != TaskState.DEAD:
+        raise RuleBroken("wrong_state", f"a mail that is {row['state']} cannot be replayed")
+    again: dict[str, Any] = {"state": TaskState.PENDING.value, "attempts": 0, "next_at": now}
+    again["created_at"] = now
+    connection.execute(sa.update(mails).where(mails.c.id == operation.id).values(again))
+    return mail({str(name): value for name, value in row.items()} | again)
+
+
 def add_changes(
     connection: sa.Connection, operation: AddMirrorChanges, now: datetime
 ) -> tuple[MirrorChange, ...]:
@@ -122,11 +136,10 @@ def retry_changes(connection: sa.Connection, _operation: RetryMirrorChanges, _: 
 
 
 def prune(connection: sa.Connection, operation: Prune, _: datetime) -> int:
-    """Remove what is done and old."""
+    """Remove what is done and old. (Of the mirror only copies that are complete are kept, and must be.)"""
     done = (
         (deliveries, deliveries.c.state == TaskState.DONE.value),
         (mails, mails.c.state == TaskState.DONE.value),
-        (mirror_changes, mirror_changes.c.done.is_(True)),
     )
     return sum(
         connection.execute(sa.delete(table).where(over, table.c.created_at < operation.before)).rowcount
@@ -142,7 +155,7 @@ def delivery(row: Row) -> Delivery:
 
 def mail(row: Row) -> Mail:
     """A mail from its columns."""
-    values = {str(name): value for name, value in row.items() if name != "seq"}
+    values = {str(name): value for name, value in row.items()}
     return Mail(**values | {"state": TaskState(values["state"])})
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from actors.durable import Delivery, Mail, MirrorChange, TaskState
+from actors.durable import COPY, Delivery, Mail, MirrorChange, TaskState
 from wahook.journal.durable import delivery, mail, mirror_change
 from wahook.journal.faults import database_faults
 from wahook.journal.schema import PENDING, deliveries, mails, mirror_changes
@@ -22,24 +22,54 @@ class QueueReader:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def due_deliveries(self, now: datetime, limit: int = 100) -> list[Delivery]:
-        """Pending ones whose time has come, in the order in which they were added."""
-        return self._read(_due(deliveries, now, limit), delivery)
-
     def due_mails(self, now: datetime, limit: int = 100) -> list[Mail]:
         """Pending ones whose time has come, in the order in which they were added."""
-        return self._read(_due(mails, now, limit), mail)
+        due = mails.c.state == TaskState.PENDING.value, mails.c.next_at <= now
+        return self._read(sa.select(mails).where(*due).order_by(mails.c.seq).limit(limit), mail)
 
     def mails_since(self, since: datetime) -> list[Mail]:
         """Those that were added since then, sent or not, in the order in which they were added."""
         return self._read(sa.select(mails).where(mails.c.created_at >= since).order_by(mails.c.seq), mail)
 
-    def next_due(self, table: sa.Table = deliveries) -> datetime | None:
-        """When the next pending one is due; None when none is pending. `table`: deliveries or mails."""
-        earliest = sa.func.min(table.c.next_at, type_=table.c.next_at.type).label("earliest")
-        pending = sa.select(earliest).where(table.c.state == TaskState.PENDING.value)
-        found: datetime | None = self._read(pending, lambda row: row["earliest"])[0]
-        return found
+    def last_mails(self) -> list[Mail]:
+        """The newest of each session, sent or not."""
+        newest = sa.select(sa.func.max(mails.c.seq)).where(mails.c.session_id.is_not(None))
+        return self._read(sa.select(mails).where(mails.c.seq.in_(newest.group_by(mails.c.session_id))), mail)
+
+    def mail(self, mail_id: str) -> Mail | None:
+        """One of them."""
+        found = self._read(sa.select(mails).where(mails.c.id == mail_id), mail)
+        return found[0] if found else None
+
+    def mails(
+        self,
+        state: TaskState | None = None,
+        session_id: str | None = None,
+        limit: int = 100,
+        before: int | None = None,
+    ) -> list[Mail]:
+        """Mails (in a state, about a session), newest first. `before`: a `seq`."""
+        its = sa.select(mails)
+        if state is not None:
+            its = its.where(mails.c.state == state.value)
+        if session_id is not None:
+            its = its.where(mails.c.session_id == session_id)
+        if before is not None:
+            its = its.where(mails.c.seq < before)
+        return self._read(its.order_by(mails.c.seq.desc()).limit(limit), mail)
+
+    def unfinished(self) -> dict[str, dict[TaskState, int]]:
+        """How many are pending and how many dead, of `deliveries` and of `mails`."""
+        states = TaskState.PENDING, TaskState.DEAD
+        return {table.name: self._counted(table, states) for table in (deliveries, mails)}
+
+    def _counted(self, table: sa.Table, states: Sequence[TaskState]) -> dict[TaskState, int]:
+        number = sa.func.count().label("number")
+        counts = sa.select(table.c.state, number).where(table.c.state.in_([one.value for one in states]))
+        found = dict(
+            self._read(counts.group_by(table.c.state), lambda row: (TaskState(row["state"]), row["number"]))
+        )
+        return {state: found.get(state, 0) for state in states}
 
     def delivery(self, delivery_id: str) -> Delivery | None:
         """One of them."""
@@ -71,9 +101,16 @@ class QueueReader:
         """What the mirror does not have yet, in order."""
         return self._changes(mirror_changes.c.error.is_(None), limit)
 
-    def set_aside_changes(self, limit: int = 500) -> list[MirrorChange]:
-        """What the mirror refused, in order."""
-        return self._changes(mirror_changes.c.error.is_not(None), limit)
+    def set_aside_changes(self, limit: int = 500, after: int = 0) -> list[MirrorChange]:
+        """What the mirror refused, in order. `after`: a `seq`."""
+        return self._changes(
+            sa.and_(mirror_changes.c.error.is_not(None), mirror_changes.c.seq > after), limit
+        )
+
+    def copied(self) -> bool:
+        """Whether a mirror was given what was there before it, or is being given it."""
+        copies = sa.select(mirror_changes.c.seq).where(mirror_changes.c.kind == COPY).limit(1)
+        return bool(self._read(copies, lambda row: row["seq"]))
 
     def count_changes(self) -> tuple[int, int]:
         """How many changes are open, and how many set aside."""
@@ -91,8 +128,3 @@ class QueueReader:
         with database_faults("reading the journal"), self._engine.connect() as connection:
             rows: Sequence[sa.RowMapping] = connection.execute(query).mappings().all()
         return [make(row) for row in rows]
-
-
-def _due(table: sa.Table, now: datetime, limit: int) -> sa.Select[Any]:
-    due = table.c.state == TaskState.PENDING.value, table.c.next_at <= now
-    return sa.select(table).where(*due).order_by(table.c.seq).limit(limit)

@@ -13,11 +13,15 @@ from actors.durable import (
     AddDeliveries,
     AddMail,
     AddMirrorChanges,
+    BeginCopy,
     EndDelivery,
     EndMail,
     EndMirrorChanges,
+    ForgetCopies,
+    GoOnCopying,
     Prune,
     ReplayDelivery,
+    ReplayMail,
     RetryMirrorChanges,
     SetAsideMirrorChanges,
 )
@@ -36,7 +40,7 @@ from actors.messages import (
     UpdateAccount,
 )
 from actors.ports import Calendar
-from wahook.journal import durable, incoming, outgoing, sessions
+from wahook.journal import copying, durable, incoming, outgoing, sessions
 from wahook.journal.aftermath import Aftermath
 from wahook.journal.consequences import Consequences
 from wahook.journal.faults import database_faults, describe, is_value_fault
@@ -113,10 +117,14 @@ _APPLY: dict[type, Callable[[sa.Connection, Any, datetime], object]] = {
     ReplayDelivery: durable.replay_delivery,
     AddMail: durable.add_mail,
     EndMail: durable.end_mail,
+    ReplayMail: durable.replay_mail,
     AddMirrorChanges: durable.add_changes,
     EndMirrorChanges: durable.end_changes,
     SetAsideMirrorChanges: durable.set_aside,
     RetryMirrorChanges: durable.retry_changes,
+    BeginCopy: copying.begin,
+    GoOnCopying: copying.go_on,
+    ForgetCopies: copying.forget,
     Prune: durable.prune,
 }
 
