@@ -46,7 +46,7 @@ class MailerParts:
     """`account`, `due` and `recent` read the journal: blocking, each with its own deadline.
 
     `compose` gives None when nobody is to be written to. `recent`: mails added since then, for the rule of
-    one of a kind.
+    one of a kind. `last`: the last notice that was told of each session, for what follows from it.
     """
 
     sender: MailSender
@@ -54,6 +54,7 @@ class MailerParts:
     account: Callable[[str], Account | None]
     due: Callable[[datetime], Sequence[Mail]]
     recent: Callable[[datetime], Sequence[Mail]]
+    last: Callable[[], Sequence[Notice]]
     compose: Callable[[Notice, Account], Mail | None]
     calendar: Calendar
     writer_path: str
@@ -103,6 +104,8 @@ class Mailer(Actor):
         for mail in self._parts.recent(now - timedelta(seconds=self._parts.interval)):
             if mail.session_id is not None and mail.created_at is not None and mail.kind in set(Kind):
                 self._parts.desk.remember(mail.session_id, Kind(mail.kind), mail.created_at)
+        for notice in self._parts.last():
+            self._parts.desk.resume(notice, now)
         self.context.every(TICK, _Tick())
         self._dispatch()
         self._report()

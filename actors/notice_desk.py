@@ -82,6 +82,11 @@ class NoticeDesk:
         """This was told in an earlier life of the service."""
         self._throttle.seed(session_id, kind, at)
 
+    def resume(self, last: Notice, now: datetime) -> None:
+        """This was the last that was told of a session; nothing, if it is watched already."""
+        if last.session_id not in self._watches:
+            self._keep(notices.told_before(last, now))
+
     def heard(self, event: Event, now: datetime, *, linked: bool) -> Notice | None:
         """What to tell because of an event."""
         return self._step(
@@ -105,8 +110,11 @@ class NoticeDesk:
 
     def _step(self, session_id: str, step: Callable[[Watch], Step]) -> Notice | None:
         after, notice = step(self._watches.get(session_id, Watch(session_id)))
-        if after == Watch(session_id):
-            self._watches.pop(session_id, None)
-        else:
-            self._watches[session_id] = after
+        self._keep(after)
         return None if notice is None else self._throttle.offer(notice)
+
+    def _keep(self, watch: Watch) -> None:
+        if watch == Watch(watch.session_id):
+            self._watches.pop(watch.session_id, None)
+        else:
+            self._watches[watch.session_id] = watch

@@ -17,7 +17,7 @@ No clock, no I/O, no threads. A start of the service is no news: it is told of o
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -25,6 +25,7 @@ from actors.events import AuthFailure, Disconnected, Event, Qr, QrUpdated, Ready
 
 NEWS = Qr | QrUpdated | Ready | Reconnected | Disconnected | AuthFailure
 GAVE_UP = "GAVE_UP"
+RELEVANT = 86400.0  # seconds
 
 
 class Kind(StrEnum):
@@ -92,6 +93,25 @@ def heard(watch: Watch, event: Event, now: datetime, patience: Patience, *, link
         case AuthFailure():
             return _refused(watch, event.reason, now, patience)
     return watch, None
+
+
+def told_before(notice: Notice, now: datetime) -> Watch:
+    """What to remember at a start of the service, when this was the last that the owner was told.
+
+    So somebody who was promised news of a return gets it, and nobody is asked twice for one end. What is more
+    than a day old is another story.
+    """
+    watch = Watch(notice.session_id)
+    if (now - notice.at).total_seconds() > RELEVANT:
+        return watch
+    asked_at = notice.at if notice.permanent or notice.kind is Kind.NEEDS_QR else None
+    match notice.kind:
+        case Kind.DISCONNECTED | Kind.AUTH_FAILED:
+            lost_at = notice.at - timedelta(seconds=notice.away)
+            return replace(watch, lost_at=lost_at, reason=notice.reason, told=True, asked_at=asked_at)
+        case Kind.NEEDS_QR:
+            return replace(watch, asked_at=asked_at)
+    return watch
 
 
 def waited(watch: Watch, now: datetime, patience: Patience) -> Step:

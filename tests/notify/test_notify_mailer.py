@@ -1,6 +1,7 @@
 """The mailer on virtual time, with a real journal: what is told once is sent until it has arrived."""
 
 from concurrent.futures import Future
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
@@ -8,7 +9,7 @@ from random import Random
 import pytest
 
 from actors import mail_policy
-from actors.durable import AddMail, Mail, TaskState
+from actors.durable import AddMail, Mail, ReplayMail, TaskState
 from actors.events import Disconnected, Qr, Ready
 from actors.heard import Heard
 from actors.journal_writer import JournalWriter
@@ -21,7 +22,7 @@ from actors.notices import Patience
 from supervision import BackOff, ChildSpec, SupervisorSpec
 from supervision.testing import VirtualTree
 from wahook.journal import open_journal
-from wahook.notify.mail.compose import Composer
+from wahook.notify.mail.compose import Composer, notice_of
 from wahook.notify.people import Preferences
 
 ID = "user_1_wa_2"
@@ -68,6 +69,7 @@ class PostRoom:
             account=self.journal.reader.account,
             due=self.journal.queues.due_mails,
             recent=self.journal.queues.mails_since,
+            last=lambda: [one for mail in self.journal.queues.last_mails() if (one := notice_of(mail))],
             compose=Composer(Preferences(email, "es", "UTC")),
             calendar=self.now,
             writer_path="journal-writer",
@@ -171,6 +173,19 @@ def test_a_refusal_for_good_is_not_repeated(room):
     assert room.mails()[0].last_error == "recipient_refused 550"
 
 
+def test_a_mail_that_was_given_up_long_ago_can_be_sent_after_all(room):
+    room.sender.outcomes = [MailOutcome(MailVerdict.NEVER, "recipient_refused 550"), LATER, SENT]
+    room.hear(GONE)
+    assert room.states() == [TaskState.DEAD]
+    room.leap = timedelta(days=3)
+    room.journal.writer.write([ReplayMail(room.mails()[0].id)])
+    room.tree.advance(20)
+    assert (len(room.sender.sent), room.states()) == (2, [TaskState.PENDING]), "its day began anew"
+    room.tree.advance(120)
+    assert (len(room.sender.sent), room.states()) == (3, [TaskState.DONE])
+    assert len({mail.id for mail in room.sender.sent}) == 1
+
+
 def test_a_mailer_that_crashed_sends_what_was_on_its_way_again(room):
     room.hear(GONE)
     room.tree.do(room.tree.system.kill("mailer", "test"))
@@ -192,6 +207,63 @@ def test_what_waits_is_sent_after_a_restart_of_the_service(tree, tmp_path):
     assert kinds == ["connected", "needs_qr"], "the earlier life has told of a connection already"
     tree.stop()
     room.journal.close()
+
+
+@pytest.fixture
+def another_life(tmp_path):
+    """A function that ends a room's service and begins another on its journal, so many seconds later."""
+    with ExitStack() as stack:
+
+        def begin(room, seconds):
+            room.sender.open.clear()
+            room.tree.stop()
+            again = PostRoom(stack.enter_context(VirtualTree()), f"sqlite:///{tmp_path}/wahook.db")
+            stack.callback(again.journal.close)
+            stack.callback(again.tree.stop)
+            again.leap = room.now() - NOON + timedelta(seconds=seconds)
+            again.sender.outcomes = [SENT] * 9
+            again.open()
+            return again
+
+        yield begin
+
+
+def test_who_was_promised_news_of_a_return_gets_it_after_a_restart_too(room, another_life):
+    room.hear(Disconnected(ID, "killed", permanent=False))
+    room.tree.advance(130)
+    again = another_life(room, 3600)
+    again.hear(READY)
+    told = [(mail.kind, mail.payload["away"]) for mail in again.mails()]
+    assert told[0][0] == "disconnected"
+    assert told[1][0] == "reconnected"
+    assert 3600 < told[1][1] < 3900
+    third = another_life(again, 60)
+    third.hear(READY)
+    assert len(third.mails()) == 2, "a start is no news"
+
+
+def test_nobody_is_asked_to_scan_twice_for_one_end_by_a_restart(room, another_life):
+    room.hear(GONE)
+    again = another_life(room, 60)
+    again.hear(QR)
+    assert [mail.kind for mail in again.mails()] == ["disconnected"]
+    again.hear(READY)
+    assert [mail.kind for mail in again.mails()] == ["disconnected", "connected"]
+
+
+def test_a_loss_of_long_ago_is_another_story(room, another_life):
+    room.hear(GONE)
+    again = another_life(room, 2 * 86400)
+    again.hear(READY)
+    assert [mail.kind for mail in again.mails()] == ["disconnected"]
+
+
+def test_a_session_that_flaps_over_restarts_writes_one_of_a_kind(room, another_life):
+    house = room
+    for _ in range(4):
+        house.hear(GONE, QR, READY)
+        house = another_life(house, 60)
+    assert [mail.kind for mail in house.mails()] == ["disconnected", "connected"]
 
 
 def test_while_the_journal_is_down_news_is_kept(room, tree):

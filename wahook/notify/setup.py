@@ -22,6 +22,7 @@ from wahook.announcer import Announcer
 from wahook.board import Board
 from wahook.edge import qr
 from wahook.edge.ports import Draft, Messages
+from wahook.giving_up import given_up
 from wahook.journal.chats import ChatReader
 from wahook.journal.opening import OpenedJournal
 from wahook.loop import LoopThread
@@ -29,7 +30,7 @@ from wahook.notify.ai.client import AiClient, Endpoint
 from wahook.notify.ai.phone import AskSession
 from wahook.notify.ai.policy import AiPolicy
 from wahook.notify.ai.replier import OutboxReplier, ReplierParts
-from wahook.notify.mail.compose import Composer
+from wahook.notify.mail.compose import Composer, notice_of
 from wahook.notify.mail.letters import greeting_text
 from wahook.notify.mail.sender import AsyncMailSender, Way
 from wahook.notify.mail.texts import Texts, load_texts
@@ -117,11 +118,9 @@ class Notifications:
 
     def _changed(self, transition: Transition) -> None:
         """Supervision's word that it restarts a session no more."""
-        places = transition.path.removeprefix("root/").split("/")
-        if self._mail is None or transition.after != "failed" or places[0] != tree.SESSIONS:
-            return
-        if len(places) >= 2:
-            self._parts.system().handle(tree.MAILER).tell(GivenUp(places[1]))
+        session_id = given_up(transition)
+        if self._mail is not None and session_id is not None:
+            self._parts.system().handle(tree.MAILER).tell(GivenUp(session_id))
 
     def by_hand(self, account: Account) -> None:
         """Somebody stopped, logged out or deleted a session on purpose. Any thread; never blocks."""
@@ -153,6 +152,7 @@ class Notifications:
             account=journal.reader.account,
             due=journal.queues.due_mails,
             recent=journal.queues.mails_since,
+            last=lambda: [one for mail in journal.queues.last_mails() if (one := notice_of(mail))],
             compose=Composer(self._preferences, without_address=settings.mail_endpoint is not None),
             calendar=self._parts.calendar,
             writer_path=tree.WRITER,

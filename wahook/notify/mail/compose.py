@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 from actors.durable import Mail
 from actors.model import Account
-from actors.notices import Notice
+from actors.notices import Kind, Notice
 from wahook.notify.people import Preferences
+
+
+def notice_of(mail: Mail) -> Notice | None:
+    """The notice that a mail of ours tells; None for any other."""
+    facts: dict[str, Any] = dict(mail.payload)
+    try:
+        return Notice(
+            Kind(mail.kind),
+            mail.session_id or "",
+            datetime.fromisoformat(facts["at"]),
+            facts["reason"],
+            permanent=bool(facts["permanent"]),
+            away=float(facts["away"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)
