@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import structlog
 
-from actors.durable import EndMirrorChanges, RetryMirrorChanges, SetAsideMirrorChanges
+from actors.durable import (
+    BeginCopy,
+    EndMirrorChanges,
+    GoOnCopying,
+    RetryMirrorChanges,
+    SetAsideMirrorChanges,
+)
 from actors.errors import DomainError
 from actors.messages import Journaled, SaveAccount
 from actors.model import Account
@@ -50,6 +56,7 @@ class Shipment:
 
     `failure`: why it ended early; `setup`: a human must mend that; `pause`: seconds that the other side asked
     for. `more`: there is more to ship at once; `doubtful`: rows that were refused and are tried again.
+    `copy`: a copy of what was there before is under way.
     """
 
     shipped: tuple[int, ...] = ()
@@ -58,6 +65,7 @@ class Shipment:
     setup: bool = False
     pause: float | None = None
     more: bool = False
+    copy: int | None = None
     doubtful: int = 0
     open: int = 0  # when it began
     set_aside: int = 0
@@ -77,11 +85,13 @@ class Shipper(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MirrorParts:
-    """`found` is told of each account that was taken over from the copy, once its row is in the journal."""
+    """`found` is told of each account that was taken over from the copy, once its row is in the journal.
+    `place`: where the copy is and what it takes, as `BeginCopy` wants it."""
 
     shipper: Shipper
     found: Callable[[Account], object]
     writer_path: str
+    place: str
     pace: Pace = Pace()
     rng: Random = field(default_factory=Random)
 
@@ -89,6 +99,13 @@ class MirrorParts:
 @dataclass(frozen=True, slots=True)
 class MirrorDue:
     """Changes were noted."""
+
+
+COPIED_AT_ONCE = 499  # messages: with the copy's own change a round
+
+Operation: TypeAlias = (
+    EndMirrorChanges | SetAsideMirrorChanges | RetryMirrorChanges | SaveAccount | BeginCopy | GoOnCopying
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +153,12 @@ class Mirror(Actor):
         self._refusal: str | None = None
 
     def started(self) -> None:
-        """Open what was set aside, for somebody may have mended what was wrong; then look."""
+        """Open what was set aside, for somebody may have mended what was wrong; then look.
+
+        A mirror that was set up only now is given what there is: told before any session can come up.
+        """
         self.context.every(self._pace.check, _Check())
+        self._write(BeginCopy(self._parts.place))
         self._write(RetryMirrorChanges())
 
     def handle(self, message: object) -> None:
@@ -185,6 +206,8 @@ class Mirror(Actor):
             self._refusal = refusal.error
             log.error("mirror.set_aside", changes=len(refusal.seqs), why=refusal.error)
             self._write(SetAsideMirrorChanges(refusal.seqs, refusal.error))
+        if shipment.copy is not None and shipment.failure is None and not shipment.more:
+            self._write(GoOnCopying(shipment.copy, COPIED_AT_ONCE))
         self._judge(shipment)
         self._report()
         self._close()
@@ -212,7 +235,7 @@ class Mirror(Actor):
             self._plan(pause_after(self._failures, shipment.pause, self._pace, self._parts.rng))
         elif shipment.doubtful:
             self._plan(self._pace.parting)
-        elif shipment.more:
+        elif shipment.more or shipment.copy is not None:
             self._plan(0.0)
         elif self._due:
             self._plan(self._pace.linger)
@@ -237,9 +260,7 @@ class Mirror(Actor):
 
     # -- the journal ------------------------------------------------------------------------------------
 
-    def _write(
-        self, operation: EndMirrorChanges | SetAsideMirrorChanges | RetryMirrorChanges | SaveAccount
-    ) -> None:
+    def _write(self, operation: Operation) -> None:
         self._post.write(operation, self.context.clock.monotonic())
 
     def _journaled(self, correlation: str, result: object) -> None:
@@ -249,9 +270,12 @@ class Mirror(Actor):
                 return
             case _, DomainError():
                 log.warning("mirror.journal_refused", operation=type(operation).__name__)
+                self._last = replace(self._last, copy=None)  # the next look, not this one, goes on
             case SaveAccount(), (Account() as account, True):
                 log.info("mirror.account_found", session=account.session_id)
                 self._parts.found(account)
+            case BeginCopy(), tuple() as accounts:
+                log.info("mirror.copying", accounts=len(accounts))
             case RetryMirrorChanges(), int() as number:
                 log.info("mirror.started", tried_again=number)
                 self._plan(0.0)
@@ -263,6 +287,7 @@ class Mirror(Actor):
             shipped=self._shipped,
             open=max(0, shipment.open - len(shipment.shipped)),
             set_aside=shipment.set_aside + sum(len(one.seqs) for one in shipment.refused),
+            copying=shipment.copy is not None,
             last_refusal=self._refusal,
             failures_in_a_row=self._failures,
             last_error=shipment.failure,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from actors.durable import ForgetCopies
 from actors.model import JSON, Account
 from supervision import ChildSpec, System
 from wahook.journal.mirroring import MirrorPolicy
@@ -27,14 +28,21 @@ class OptionalMirror:
             self._mirror = SupabaseMirror(settings, system)
 
     @property
+    def place(self) -> str | None:
+        """Where it is and what it takes, in one word; None without a mirror."""
+        return None if self._mirror is None else self._mirror.place
+
+    @property
     def policy(self) -> MirrorPolicy | None:
         """What the journal is to note."""
         return None if self._mirror is None else self._mirror.policy
 
     def open(self, journal: OpenedJournal) -> None:
-        """The journal is there."""
+        """The journal is there. Without a mirror nothing is noted from now on: one set up later gets all."""
         if self._mirror is not None:
             self._mirror.open(journal)
+        elif journal.queues.copied():
+            journal.writer.write([ForgetCopies()])
 
     def children(self, found: Callable[[Account], object]) -> tuple[ChildSpec, ...]:
         """Its place in the tree. `found` is told of sessions that only the mirror knew; any thread."""

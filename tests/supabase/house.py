@@ -47,6 +47,7 @@ class House:
     deadline: float = 0.5
     outgoing: bool = True
     pace: Pace = QUICK
+    place: str = "the project all"
     found: list[Account] = field(default_factory=list)
 
     def start(self) -> House:
@@ -58,7 +59,11 @@ class House:
         self.tables = SupabaseTables(Project(self.url, self.key), self.deadline)
         self.shipper = SupabaseShipper(self.tables, self.journal.queues, self.journal.reader, self.loop)
         parts = MirrorParts(
-            shipper=self.shipper, found=self.found.append, writer_path=tree.WRITER, pace=self.pace
+            shipper=self.shipper,
+            found=self.found.append,
+            writer_path=tree.WRITER,
+            place=self.place,
+            pace=self.pace,
         )
         backoff = BackOff(min=0.01, max=0.05)
         writer = ChildSpec(tree.WRITER, lambda c: JournalWriter(c, self.journal.writer), backoff=backoff)

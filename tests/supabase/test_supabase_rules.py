@@ -1,11 +1,12 @@
 """What is mirrored when, in which order, and what answers mean: pure rules."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from actors.durable import MirrorChange
+from actors.durable import COPY, BeginCopy, GoOnCopying, MessageName, MirrorChange
 from actors.errors import Fault
 from actors.messages import (
     Accepted,
@@ -84,6 +85,30 @@ def test_a_heartbeat_writes_its_two_times_and_that_all_is_well():
         "columns": ["last_seen", "last_check"],
         "status": "ready",
     }
+
+
+@pytest.mark.parametrize("meanwhile", [{"last_error": "LOGOUT"}, {"desired": False}], ids=["lost", "stopped"])
+def test_a_heartbeat_that_comes_too_late_does_not_say_that_all_is_well(meanwhile):
+    account = replace(KNOWN, **meanwhile)
+    assert noted(account, AccountChanges(last_seen=NOON, last_check=NOON)) is None
+
+
+def test_what_was_there_before_the_mirror_is_noted_without_a_status_that_nobody_knows():
+    stopped = replace(KNOWN, session_id="user_1_wa_3", desired=False, last_error="LOGOUT")
+    up, down = Mirrored(lambda: None).of(BeginCopy("x"), (KNOWN, stopped))
+    columns = ["phone_number", "profile_name", "connected_at", "last_seen", "last_check", "ai_enabled"]
+    assert up == MirrorChange(ACCOUNT, SESSION, {"columns": columns})
+    fixed = {"status": "error", "error_message": "LOGOUT"}
+    assert down == MirrorChange(ACCOUNT, "user_1_wa_3", {"columns": columns, **fixed})
+    assert not Mirrored(lambda: None).of(BeginCopy("x"), None), "it was begun before"
+
+
+def test_messages_that_are_copied_are_those_that_are_wanted():
+    names = MessageName(SESSION, "in", "a"), MessageName(SESSION, "out", "3EB0b")
+    all_of_them = Mirrored(lambda: None).of(GoOnCopying(1, 10), names)
+    assert [(one.key, one.payload["direction"]) for one in all_of_them] == [("a", "in"), ("3EB0b", "out")]
+    received = Mirrored(lambda: None, outgoing=False).of(GoOnCopying(1, 10), names)
+    assert [one.key for one in received] == ["a"]
 
 
 def test_a_loss_that_lasts_is_written_with_its_reason():
@@ -193,6 +218,11 @@ def test_what_this_version_does_not_know_is_named_and_stops_nothing(change):
     found = plan([change, message_change(8, "a")])
     assert found.strange == (7,)
     assert len(found.segments) == 1
+
+
+def test_a_copy_is_no_row_and_has_more_to_note():
+    found = plan([MirrorChange(COPY, "x", {"in": [0, 9], "out": [0, 9]}, 3), message_change(4, "a")])
+    assert (found.copy, found.strange, len(found.segments)) == (3, (), 1)
 
 
 def parcel(number: int, size: int = 1, **more: object) -> Parcel:

@@ -4,12 +4,13 @@
 |---|---|
 | a code is shown or scanned, a start, a loss that heals | nothing |
 | ready | status, phone, profile, connected_at, last_seen, ai_enabled; the error is cleared |
-| heartbeat | status, last_seen, last_check |
-| lost until a human acts | status `error`, error_message |
+| heartbeat, unless the session was lost or stopped meanwhile | status, last_seen, last_check |
+| lost until a human acts, or given up | status `error`, error_message |
 | stopped or logged out | status `initializing`, or `error` with the error that it had |
 | AI switched on or off for one that was ready once | ai_enabled |
 | a message arrived, was accepted, sent, read, given up, cancelled | its row |
 | deleted | its rows are deleted |
+| what there was before the mirror | accounts that were ready once, but their status; messages |
 
 A change says only *what* to take over: values are read when it is shipped, so that a message's text stands
 nowhere twice and the newest state wins, however often it changed meanwhile.
@@ -17,10 +18,10 @@ nowhere twice and the newest state wins, however often it changed meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from actors.durable import MirrorChange
+from actors.durable import BeginCopy, GoOnCopying, MessageName, MirrorChange
 from actors.messages import (
     UNSET,
     Accepted,
@@ -41,6 +42,7 @@ ACCOUNT, MESSAGE, DELETED = "account", "message", "deleted"  # kinds of changes
 READY = ("status", "phone_number", "profile_name", "connected_at", "last_seen", "error_message", "ai_enabled")
 HEARTBEAT = ("status", "last_seen", "last_check")
 _FIXED = ("status", "error_message")
+_COPIED = ("phone_number", "profile_name", "connected_at", "last_seen", "last_check", "ai_enabled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,18 @@ class Mirrored:
                 return (MirrorChange(DELETED, session_id, {}),)
             case RecordIncoming(session_id=session_id), tuple() as new:
                 return [_message(session_id, one.wa_message_id, Direction.IN) for one in new]
+            case BeginCopy(), tuple() as accounts:
+                return [_copied(account) for account in accounts]
+            case GoOnCopying(), tuple() as names:
+                return [_message(*name) for name in self._wanted(names)]
             case _:
                 return self._sent(operation, result) if self.outgoing else ()
+
+    def _wanted(self, names: Iterable[MessageName]) -> Iterator[tuple[str, str, Direction]]:
+        for name in names:
+            direction = Direction(name.direction)
+            if self.outgoing or direction is Direction.IN:
+                yield name.session_id, name.wa_message_id, direction
 
     def committed(self) -> None:
         """There is something to ship."""
@@ -80,11 +92,21 @@ class Mirrored:
 
 def _account(account: Account, operation: UpdateAccount) -> tuple[MirrorChange, ...]:
     columns = _columns(account, operation)
-    if not columns:
-        return ()
+    return (_noted(account, columns),) if columns else ()
+
+
+def _noted(account: Account, columns: dict[str, JSON]) -> MirrorChange:
     payload: dict[str, JSON] = {"columns": [name for name in columns if name not in _FIXED]}
     payload |= {name: value for name, value in columns.items() if name in _FIXED}
-    return (MirrorChange(ACCOUNT, account.session_id, payload),)
+    return MirrorChange(ACCOUNT, account.session_id, payload)
+
+
+def _copied(account: Account) -> MirrorChange:
+    """How it is now is told by what happens next; only of one that lies down nothing will be heard."""
+    columns: dict[str, JSON] = dict.fromkeys(_COPIED)
+    if not account.desired and account.last_error is not None:
+        columns |= {"status": "error", "error_message": account.last_error}
+    return _noted(account, columns)
 
 
 def _columns(account: Account, operation: UpdateAccount) -> dict[str, JSON]:
@@ -94,7 +116,7 @@ def _columns(account: Account, operation: UpdateAccount) -> dict[str, JSON]:
     if _given(changes.connected_at):
         return dict.fromkeys(READY) | {"status": "ready"}
     columns: dict[str, JSON] = {}
-    if _given(changes.last_seen):
+    if _given(changes.last_seen) and account.desired and account.last_error is None:  # else it came too late
         columns |= dict.fromkeys(HEARTBEAT) | {"status": "ready"}
     if operation.for_good:
         columns |= {"status": "error", "error_message": account.last_error}

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from actors.durable import MirrorChange
+from actors.durable import COPY, MirrorChange
 from actors.model import JSON, Direction
 from wahook.supabase.changes import ACCOUNT, DELETED, MESSAGE
 
@@ -46,16 +46,20 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`strange` cannot be read: another version made them."""
+    """`strange` cannot be read: another version made them. `copy`: one under way, which has more to note."""
 
     segments: tuple[Segment, ...]
     strange: tuple[int, ...]
+    copy: int | None = None
 
 
 def plan(changes: Iterable[MirrorChange]) -> Plan:
     """The way to ship these, which are in order."""
     strange: list[int] = []
-    return Plan(tuple(_segments(changes, strange)), tuple(strange))
+    everything = list(changes)
+    copy = next((change.seq for change in everything if change.kind == COPY), None)
+    noted = (change for change in everything if change.kind != COPY)
+    return Plan(tuple(_segments(noted, strange)), tuple(strange), copy)
 
 
 def _segments(changes: Iterable[MirrorChange], strange: list[int]) -> Iterator[Segment]:

@@ -34,6 +34,7 @@ class SupabaseMirror:
         try:
             project = Project(settings.supabase_url, key.get_secret_value())
             self._tables = SupabaseTables(project, settings.supabase_deadline)
+            self.place = f"{project.url} {settings.supabase_mirror}"
         except (ValueError, ProcessError) as error:
             raise SettingsError(str(error)) from None
         self._system = system
@@ -49,7 +50,8 @@ class SupabaseMirror:
         """Its place in the tree. `found` is told of accounts that only Supabase knew; the mirror's thread."""
         if self._shipper is None:
             raise RuntimeError("open() comes first")
-        return tree.mirror(MirrorParts(shipper=self._shipper, found=found, writer_path=tree.WRITER))
+        parts = MirrorParts(shipper=self._shipper, found=found, writer_path=tree.WRITER, place=self.place)
+        return tree.mirror(parts)
 
     def start(self) -> None:
         """Before the tree."""

@@ -63,6 +63,7 @@ class Contact:
 class _Round:
     shipped: list[int] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
+    copy: int | None = None
 
 
 class SupabaseShipper:
@@ -120,6 +121,7 @@ class SupabaseShipper:
                 setup=failure is not None and failure.setup,
                 pause=None if failure is None else failure.retry_after,
                 more=failure is None and len(changes) == ROUND,
+                copy=round_.copy,
                 doubtful=self._parting.doubtful,
                 open=waiting,
                 set_aside=aside,
@@ -128,10 +130,10 @@ class SupabaseShipper:
     async def _tried(self, changes: Sequence[MirrorChange], round_: _Round) -> MirrorAway | None:
         self._parting.begin()
         try:
-            if not changes:
-                await self._tables.ping()
-                return None
             found = plan(changes)
+            round_.copy = found.copy
+            if not found.segments:
+                await self._tables.ping()
             if found.strange:
                 round_.refused.append(Refusal(found.strange, "not a change that this version knows"))
             for segment in found.segments:
