@@ -11,7 +11,7 @@ import typer
 
 from actors.errors import WahookError
 from supervision import SupervisionError, install_stack_dump
-from wahook import logs, operator_cli
+from wahook import logs, operator_cli, queue_cli
 from wahook.edge.keys import KeyFileError
 from wahook.moving import commands as moving
 from wahook.settings import Settings, read_settings
@@ -24,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 operator_cli.mount(app, read_settings)
+queue_cli.mount(app, read_settings)
 moving.mount(app, read_settings)
 Port = Annotated[int, typer.Option(min=0, max=65535)]
 
@@ -39,8 +40,13 @@ def main() -> None:
 
 def _settings() -> Settings:
     settings = read_settings()
-    logs.configure(settings.log_format, settings.log_level)
+    _configure_logs(settings)
+    logs.catch_the_rest()
     return settings
+
+
+def _configure_logs(settings: Settings, *secrets: str) -> None:
+    logs.configure(settings.log_format, settings.log_level, secrets=(*settings.secrets, *secrets))
 
 
 def _stop_signal() -> threading.Event:
@@ -62,6 +68,7 @@ def serve() -> None:
 
     settings = _settings()
     service = Service(settings)
+    _configure_logs(settings, service.key.text)
     stopping = _stop_signal()
     install_stack_dump(signal.SIGUSR1)
     address = service.start()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import shutil
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import psutil
@@ -20,6 +24,7 @@ from wahook.probes import Probe
 from wahook.sessions import SessionCommands
 
 STARTING = frozenset({SessionStatus.INITIALIZING, SessionStatus.QR, SessionStatus.AUTHENTICATED})
+LEAST_ROOM = 8 * 2**20  # bytes on the volume: some commits, and Redis' file
 NEEDED = (tree.WRITER, tree.OUTBOX, tree.SESSIONS)  # without them nothing is accepted, sent or started
 
 
@@ -29,6 +34,7 @@ class Checks:
 
     database: Callable[[], object]
     redis: Callable[[], object]
+    volume: Callable[[], object] = lambda: None
     mirror: Callable[[], dict[str, JSON]] = lambda: {"connected": False}  # at once, from memory
 
 
@@ -50,6 +56,7 @@ class OperationsDesk:
         self._memory = memory
         self._database = Probe("database", checks.database)
         self._redis = Probe("redis", checks.redis)
+        self._volume = Probe("volume", checks.volume)
         self._mirror = checks.mirror
         self._tree = Probe("tree", self._stands)
 
@@ -86,25 +93,26 @@ class OperationsDesk:
         await verbs[verb](path, by)
 
     async def health(self) -> Health:
-        """Not ok when the database, Redis or a part that nothing goes without is away.
+        """Not ok when the database, Redis, room on the volume or a part that nothing goes without is missing.
 
         `fields` are the contract's. Every check says how old its answer is, in seconds.
         """
-        database, redis, stands = await asyncio.gather(
-            self._database.look(), self._redis.look(), self._tree.look()
+        database, redis, volume, stands = await asyncio.gather(
+            self._database.look(), self._redis.look(), self._volume.look(), self._tree.look()
         )
         now = time.monotonic()
-        ok = database.ok and redis.ok and stands.ok
+        ok = database.ok and redis.ok and volume.ok and stands.ok
         fields: dict[str, JSON] = {
             "status": "healthy" if ok else "unhealthy",
             "uptime": round(time.time() - psutil.Process().create_time(), 1),
-            "memory": {**_memory(), **self._memory()},
+            "memory": {**await asyncio.to_thread(_memory), **self._memory()},
             "whatsapp": self._whatsapp(),
             "redis": redis.fields(now),
             "supabase": self._mirror(),
         }
         checks: dict[str, JSON] = {
             "database": database.fields(now),
+            "volume": {"ok": volume.ok, "age": round(now - volume.at, 1)},
             "supervision": {"ok": stands.ok, "age": round(now - stands.at, 1)},
         }
         return Health(ok, fields, checks)
@@ -125,6 +133,12 @@ class OperationsDesk:
             "readySessions": counts[SessionStatus.READY],
             "initializingSessions": sum(counts[status] for status in STARTING),
         }
+
+
+def room_on(folder: Path) -> None:
+    """OSError when its volume is full: what reads still answers then, and nothing can be accepted."""
+    if shutil.disk_usage(folder).free < LEAST_ROOM:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _session_of(path: str) -> str | None:

@@ -69,6 +69,19 @@ class Client:
         found: dict[str, Any] = json.loads(text)
         return found
 
+    def get(self, path: str, **query: str | int | None) -> dict[str, Any]:
+        """An answer in JSON; what is None is not asked for."""
+        given = {name: value for name, value in query.items() if value is not None}
+        found: dict[str, Any] = json.loads(
+            self._call(f"{path}?{urllib.parse.urlencode(given)}", None, ANSWER_SECONDS)
+        )
+        return found
+
+    def post(self, path: str) -> dict[str, Any]:
+        """Have something done; what the service says of it."""
+        found: dict[str, Any] = json.loads(self._call(path, {}, ACT_SECONDS))
+        return found
+
     def _call(self, path: str, body: Mapping[str, str] | None, seconds: float) -> str:
         headers = {"X-Api-Key": self.key, "X-Operator": f"{_me()}@cli", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
@@ -123,11 +136,11 @@ def mount(app: typer.Typer, settings: Callable[[], Settings] = Settings) -> None
     ) -> None:
         """Print the supervision tree, most urgent first."""
         form = "json" if as_json else "text"
-        client = _or_exit(lambda: Client.of(settings()))
+        client = or_exit(lambda: Client.of(settings()))
         if watch:
             _watch(lambda: client.tree(form, depth, state or []))
         else:
-            typer.echo(_or_exit(lambda: client.tree(form, depth, state or [])).rstrip("\n"))
+            typer.echo(or_exit(lambda: client.tree(form, depth, state or [])).rstrip("\n"))
 
     for verb, text in _VERBS.items():
         app.command(verb, help=text)(_command(verb, settings))
@@ -143,13 +156,14 @@ _VERBS = {
 
 def _command(verb: str, settings: Callable[[], Settings]) -> Callable[[str], None]:
     def command(path: Annotated[str, typer.Argument(help="Such as sessions/user_1_wa_2.")]) -> None:
-        done = _or_exit(lambda: Client.of(settings()).act(verb, path))
+        done = or_exit(lambda: Client.of(settings()).act(verb, path))
         typer.echo(f"{verb} {done['path']}: {done['state'] or 'gone'}")
 
     return command
 
 
-def _or_exit(work: Callable[[], T]) -> T:
+def or_exit(work: Callable[[], T]) -> T:
+    """The work's result; its OperatorError as one line and an exit code."""
     try:
         return work()
     except OperatorError as error:

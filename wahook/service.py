@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 
 import structlog
@@ -27,6 +28,7 @@ from wahook.drafts import Drafts
 from wahook.edge.app import Parts as EdgeParts
 from wahook.edge.keys import ApiKey, find_or_make
 from wahook.edge.server import EdgeServer
+from wahook.giving_up import GivenUpSessions
 from wahook.headroom import Headroom
 from wahook.housekeeping import Housekeeping
 from wahook.journal.opening import OpenedJournal, open_journal
@@ -39,10 +41,12 @@ from wahook.messages import MessageCommands, MessagesParts
 from wahook.metrics import Meters
 from wahook.metrics.wiring import MeteredJournal, Metrics
 from wahook.mirror import OptionalMirror
+from wahook.mirror_commands import MirrorCommands
+from wahook.notify.mail.commands import MailCommands
 from wahook.notify.setup import Notifications, NotifyParts
 from wahook.notify.webhooks.setup import Webhooks
 from wahook.npm import find_module_file
-from wahook.operations import Checks, OperationsDesk
+from wahook.operations import Checks, OperationsDesk, room_on
 from wahook.outbox import outlook
 from wahook.outbox.connection import connect
 from wahook.outbox.limits import SendLimits
@@ -139,10 +143,15 @@ class Service:
             )
         )
         checks = Checks(
-            database=self._journal.reader.ping, redis=self._redis.ping, mirror=self._mirror.health
+            database=self._journal.reader.ping,
+            redis=self._redis.ping,
+            volume=partial(room_on, settings.data),
+            mirror=self._mirror.health,
         )
         self.operations = OperationsDesk(self.system, self.sessions, self.board, checks, self.headroom.fields)
         self.edge = self._make_edge()
+        writer = self.system.handle(tree.WRITER)
+        self.system.subscribe(GivenUpSessions(self.board, self.announcer, calendar, writer.tell))
         self.announcer.subscribe(self.edge.publish)
         self.announcer.subscribe(self._reception.hear)
         self.announcer.subscribe(self._webhooks.hear)
@@ -251,6 +260,7 @@ class Service:
             reader=self._journal.reader,
             announcer=self.announcer,
             caches=lambda: self.page_cache.counts,
+            queues=self._journal.queues,
         )
         parts = EdgeParts(
             sessions=self.sessions,
@@ -263,6 +273,8 @@ class Service:
             metrics=metrics.text,
             observe=metrics.request,
             webhooks=self.webhooks,
+            mails=MailCommands(self._journal.queues, lambda: self.system.handle(tree.WRITER)),
+            mirror=MirrorCommands(self._mirror, self._journal.queues, self.system),
             pages=PageDesk(
                 self.sessions,
                 self.page_cache,

@@ -11,6 +11,7 @@ from wahook.edge.app import Parts
 from wahook.edge.server import EdgeServer
 
 from .pages import Media, Pages
+from .queues import Mails, Mirror
 from .service import Messages, Operations, Sessions
 from .webhooks import Webhooks
 
@@ -30,6 +31,8 @@ class Running:
     webhooks: Webhooks
     media: Media
     pages: Pages
+    mails: Mails
+    mirror: Mirror
     headers: dict[str, str] = field(default_factory=lambda: {"X-Api-Key": KEY})
 
 
@@ -47,13 +50,25 @@ def running(origins: tuple[str, ...], tmp_path: Path) -> Iterator[Running]:
     webhooks = Webhooks(sessions)
     client = SOCKET_IO if SOCKET_IO.exists() else None
     media, pages = Media(tmp_path / "media"), Pages(sessions)
+    mails, mirror = Mails(), Mirror()
     parts = Parts(
-        sessions, messages, operations, KEY, origins, client, webhooks=webhooks, media=media, pages=pages
+        sessions,
+        messages,
+        operations,
+        KEY,
+        origins,
+        client,
+        webhooks=webhooks,
+        media=media,
+        pages=pages,
+        mails=mails,
+        mirror=mirror,
     )
     edge = EdgeServer(parts, port=0)
     with operations.system:
         address = edge.start()
-        yield Running(edge, f"http://{address}", sessions, messages, operations, webhooks, media, pages)
+        url = f"http://{address}"
+        yield Running(edge, url, sessions, messages, operations, webhooks, media, pages, mails, mirror)
         edge.stop(5.0)
 
 

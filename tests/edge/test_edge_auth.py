@@ -10,6 +10,7 @@ from wahook.edge.keys import ApiKey, KeyCheck, KeyFileError, find_or_make, read_
 
 from .conftest import KEY
 from .pages import Media, Pages
+from .queues import Mails, Mirror
 from .service import Messages, Operations, Sessions
 from .webhooks import Webhooks
 
@@ -40,6 +41,8 @@ async def routes() -> list[tuple[str, str]]:
         webhooks=Webhooks(sessions),
         media=Media(Path()),
         pages=Pages(sessions),
+        mails=Mails(),
+        mirror=Mirror(),
     )
     app, _ = create_app(parts)
     return [
@@ -53,6 +56,7 @@ def filled(path: str) -> str:
     values = {
         "id": "user_1_wa_2",
         "messageId": f"msg_{'0' * 32}",
+        "mailId": f"mail_{'0' * 32}",
         "deliveryId": f"evt_{'0' * 32}",
         "number": "491700000003",
         "batchId": f"batch_{'0' * 32}",

@@ -6,6 +6,15 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
+from actors.durable import (
+    AddMail,
+    AddMirrorChanges,
+    EndMail,
+    Mail,
+    MirrorChange,
+    SetAsideMirrorChanges,
+    TaskState,
+)
 from actors.errors import JournalError
 from actors.events import MessageSent
 from actors.messages import AcceptMessage, SaveAccount
@@ -106,6 +115,26 @@ def test_what_the_journal_has_to_do_and_how_long_it_takes_is_shown(tree, journal
     assert values(text, "wahook_journal_operations") == {(): 2}
     assert "wahook_journal_commit_seconds_count 2\n" in text
     assert "491700000001" not in text
+
+
+def test_what_waits_for_others_and_what_was_given_up_is_shown(tree, journal):
+    metrics = Metrics(
+        Meters(),
+        system=tree,
+        board=Board(),
+        reader=journal.reader,
+        announcer=Announcer(),
+        queues=journal.queues,
+    )
+    journal.writer.write([AddMail(Mail(one, "connected", "ana@example.org")) for one in "abc"])
+    journal.writer.write([EndMail("a", TaskState.DEAD, error="recipient_refused 550")])
+    added = AddMirrorChanges(tuple(MirrorChange("message", one, {}) for one in "abcd"))
+    journal.writer.write([added, SetAsideMirrorChanges((1,), "HTTP 400")])
+    text = metrics.text()
+    assert values(text, "wahook_mails") == {("pending",): 2, ("dead",): 1}
+    assert values(text, "wahook_deliveries") == {("pending",): 0, ("dead",): 0}
+    assert values(text, "wahook_mirror_changes") == {("open",): 3, ("set_aside",): 1}
+    assert "ana@example.org" not in text
 
 
 def test_a_commit_that_fails_is_counted_and_still_raised(journal, tmp_path):

@@ -1,5 +1,8 @@
 """What /api/health stands for: 503 as soon as the service cannot do its job, and why."""
 
+import shutil
+from functools import partial
+
 import pytest
 
 from actors import tree
@@ -61,3 +64,12 @@ async def test_without_a_part_that_nothing_goes_without_it_is_not_well(system, l
 async def test_without_chromedriver_it_does_its_job(system):
     await system.terminate_child(tree.CHROMEDRIVER)
     assert (await desk(system).health()).ok
+
+
+async def test_a_full_volume_takes_nothing_although_everything_answers(system, tmp_path, monkeypatch):
+    check = partial(operations.room_on, tmp_path)
+    assert (await desk(system, volume=check).health()).ok
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=operations.LEAST_ROOM - 1))
+    found = await desk(system, volume=check).health()
+    assert (found.ok, found.checks["volume"]["ok"]) == (False, False)

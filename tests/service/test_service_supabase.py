@@ -1,9 +1,14 @@
+import asyncio
 import time
+from datetime import UTC, datetime
 
 import pytest
 
+from actors.messages import AccountChanges, RecordIncoming, SaveAccount, UpdateAccount
+from actors.model import Account, IncomingMessage
 from tests.service.house import API, until
-from tests.supabase.postgrest import KEY, Postgrest
+from tests.supabase.postgrest import KEY, Postgrest, Refusal
+from wahook.journal import open_journal
 
 PHONE = "491510000001"
 FRIEND = "491769999999"
@@ -81,6 +86,62 @@ async def test_a_session_that_only_supabase_knows_can_be_started(open_house, pos
     assert (session["sessionId"], session["status"], session["userId"]) == ("user_8_wa_9", "stopped", "8")
     await house.client.ok("POST", f"{API}/user_8_wa_9/start")
     await house.client.status("user_8_wa_9", "qr")
+
+
+def lived(data):
+    """A journal with a past, in which nothing was mirrored; its messages' ids."""
+    data.mkdir(mode=0o700)
+    with open_journal(f"sqlite:///{data}/wahook.db") as journal:
+        journal.writer.write([SaveAccount(Account("user_1_wa_2", "1", "2", desired=False))])
+        known = AccountChanges(phone_number=PHONE, connected_at=datetime.now(UTC))
+        journal.writer.write([UpdateAccount("user_1_wa_2", known)])
+        ids = [f"3EB0{number}" for number in range(20)]
+        came = (IncomingMessage(one, f"{FRIEND}@c.us", FRIEND, "hi", "chat", 1_767_268_800) for one in ids)
+        journal.writer.write([RecordIncoming("user_1_wa_2", tuple(came))])
+    return ids
+
+
+async def test_a_mirror_that_is_set_up_later_is_given_what_there_was(open_house, postgrest, tmp_path):
+    ids = lived(tmp_path / "data")
+    postgrest.refuse = lambda table, row: (
+        Refusal(400, "22P05") if row.get("wa_message_id") == ids[7] else None
+    )
+    client = (await open_house(**settings(postgrest))).client
+
+    async def refused():
+        state = await client.ok("GET", "/api/mirror")
+        return state["setAside"] and not state["open"] and state
+
+    state = await until("all but the one that is refused", refused)
+    assert (state["configured"], state["connected"], state["copying"]) == (True, True, False)
+    assert postgrest.rows("messages", "wa_message_id") == [one for one in ids if one != ids[7]]
+    assert account(postgrest)["phone_number"] == PHONE
+    assert 'wahook_mirror_changes{state="set_aside"} 1' in await client.ok("GET", "/metrics")
+    (aside,) = (await client.ok("GET", "/api/mirror/set-aside"))["changes"]
+    assert (aside["key"], aside["sessionId"], aside["error"]) == (ids[7], "user_1_wa_2", "HTTP 400 22P05")
+    postgrest.refuse = lambda table, row: None
+    assert await client.ok("POST", "/api/mirror/retry") == {"retried": 1}
+
+    async def everything():
+        return sorted(postgrest.rows("messages", "wa_message_id")) == sorted(ids)
+
+    await until("the one that was refused", everything)
+
+
+async def test_without_a_mirror_the_next_one_is_given_everything(open_house, postgrest, tmp_path):
+    lived(tmp_path / "data")
+    first = await open_house(**settings(postgrest))
+    queues = first.service._journal.queues
+
+    async def copied():
+        return queues.copied() and queues.count_changes() == (0, 0)
+
+    await until("the copy", copied)
+    await asyncio.to_thread(first.service.stop)
+    plain = await open_house()
+    assert not plain.service._journal.queues.copied()
+    assert (await plain.client.ok("GET", "/api/mirror"))["configured"] is False
+    assert (await plain.client.call("POST", "/api/mirror/copy"))[0] == 409
 
 
 async def connected(client, wanted):

@@ -18,7 +18,8 @@ from wahook.edge.keys import KeyCheck
 from wahook.edge.media_routes import MediaRoutes
 from wahook.edge.message_routes import MessageRoutes
 from wahook.edge.openapi import describe
-from wahook.edge.ports import Media, Messages, Operations, Pages, Sessions, Webhooks
+from wahook.edge.ports import Mails, Media, Messages, Mirror, Operations, Pages, Sessions, Webhooks
+from wahook.edge.queue_routes import MailRoutes, MirrorRoutes
 from wahook.edge.routing import Endpoint, endpoints
 from wahook.edge.service_routes import ServiceRoutes
 from wahook.edge.session_routes import SessionRoutes
@@ -45,6 +46,8 @@ class Parts:
     webhooks: Webhooks | None = None  # None: there are no routes for them
     media: Media | None = None  # likewise
     pages: Pages | None = None  # likewise
+    mails: Mails | None = None  # likewise
+    mirror: Mirror | None = None  # likewise
 
 
 def create_app(parts: Parts) -> tuple[web.Application, Hub]:
@@ -58,6 +61,8 @@ def create_app(parts: Parts) -> tuple[web.Application, Hub]:
             *(() if parts.media is None else (MediaRoutes(parts.media),)),
             *(() if parts.pages is None else _page_routes(parts.pages)),
             *(() if parts.webhooks is None else (WebhookRoutes(parts.webhooks),)),
+            *(() if parts.mails is None else (MailRoutes(parts.mails),)),
+            *(() if parts.mirror is None else (MirrorRoutes(parts.mirror),)),
             TreeRoutes(parts.operations),
             service,
         )

@@ -42,6 +42,8 @@ _TAGS = {
     "pairing": "Linking a phone.",
     "messages": "Sending, and what was sent and received.",
     "webhooks": "Events for other programs, and what became of them.",
+    "mails": "E-mails to the accounts' owners.",
+    "mirror": "The copy of the journal in Supabase.",
     "media": "Files that messages carry.",
     "chats": "Chats, their history, and what others see of us in them.",
     "groups": "Groups and who is in them.",

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
-from actors.durable import Delivery, TaskState
+from actors.durable import Delivery, Mail, MirrorChange, TaskState
 from actors.messages import Accepted, AlreadyAccepted, Duplicate
 from actors.model import (
     JSON,
@@ -234,6 +234,60 @@ class Webhooks(Protocol):
 
     async def test(self, session_id: str, url: str | None) -> Sequence[WebhookTrial]:
         """RuleBroken("unknown_webhook") if the session has none, or none with this URL."""
+        ...
+
+
+class Mails(Protocol):
+    """E-mails to the accounts' owners, as the journal has them."""
+
+    async def mails(
+        self, *, state: TaskState | None, session_id: str | None, limit: int, before: int | None
+    ) -> Sequence[Mail]:
+        """Newest first. `before`: a mail's `seq`."""
+        ...
+
+    async def mail(self, mail_id: str) -> Mail:
+        """RuleBroken("unknown_mail")."""
+        ...
+
+    async def replay(self, mail_id: str) -> Mail:
+        """RuleBroken("wrong_state") unless it was dead."""
+        ...
+
+    async def replay_dead(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorState:
+    """`open` and `set_aside` in changes. `copying`: what was there before the mirror is being taken over.
+
+    `age`: seconds since the last answer.
+    """
+
+    configured: bool
+    connected: bool
+    age: float | None
+    open: int
+    set_aside: int
+    copying: bool
+    last_error: str | None
+
+
+class Mirror(Protocol):
+    """The copy of the journal elsewhere. What changes something: RuleBroken("no_mirror") without one."""
+
+    async def state(self) -> MirrorState: ...
+
+    async def set_aside(self, *, limit: int, after: int) -> Sequence[MirrorChange]:
+        """In order. `after`: a change's `seq`."""
+        ...
+
+    async def retry(self) -> int:
+        """Open again what was set aside; how many changes."""
+        ...
+
+    async def copy(self) -> int:
+        """Take everything over once more; how many accounts there are."""
         ...
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import psutil
 
 from actors import tree
+from actors.durable import TaskState
 from actors.model import MessageStatus, SessionStatus, SessionView
 from supervision import Snapshot
 from wahook.metrics.exposition import Family, Kind, Sample
@@ -74,6 +75,24 @@ def _processes(nodes: Sequence[Mapping[str, Any]]) -> Iterator[Family]:
     yield _gauge("wahook_process_memory_bytes",
                  "Memory (PSS) of the processes that nodes own, by what the nodes are.",
                  _by("node", used))  # fmt: skip
+
+
+def unfinished(counts: Callable[[], Mapping[str, Mapping[TaskState, int]]]) -> Sequence[Family]:
+    """Webhooks and e-mails that wait, and those that were given up until somebody replays them."""
+    found = counts()
+    texts = {"deliveries": "Calls of webhooks", "mails": "E-mails to owners"}
+    return [
+        _gauge(f"wahook_{name}", f"{text} in the journal that did not arrive, by state.",
+               _by("state", {str(state): number for state, number in found[name].items()}))
+        for name, text in texts.items()
+    ]  # fmt: skip
+
+
+def mirror(counts: Callable[[], tuple[int, int]]) -> Sequence[Family]:
+    """What the mirror does not have."""
+    waiting, aside = counts()
+    samples = _by("state", {"open": waiting, "set_aside": aside})
+    return [_gauge("wahook_mirror_changes", "Changes that the mirror does not have, by state.", samples)]
 
 
 def process() -> Sequence[Family]:

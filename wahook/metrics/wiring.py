@@ -11,6 +11,7 @@ from actors.ports import Journal
 from supervision import System, Transition
 from wahook.announcer import Announcer
 from wahook.board import Board
+from wahook.journal.queues import QueueReader
 from wahook.journal.reader import JournalReader
 from wahook.metrics import sources
 from wahook.metrics.exposition import render
@@ -49,6 +50,7 @@ class Metrics:
         reader: JournalReader,
         announcer: Announcer,
         caches: Callable[[], Mapping[str, sources.CacheCounts]] = dict,
+        queues: QueueReader | None = None,
     ) -> None:
         self.meters = meters
         announcer.subscribe(lambda event: meters.events.add(event.name))
@@ -57,6 +59,9 @@ class Metrics:
         meters.add(lambda: sources.messages(reader.counts))
         meters.add(lambda: sources.supervision(system.snapshot))
         meters.add(lambda: sources.caches(caches))
+        if queues is not None:
+            meters.add(lambda: sources.unfinished(queues.unfinished))
+            meters.add(lambda: sources.mirror(queues.count_changes))
         meters.add(sources.process)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
