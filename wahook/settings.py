@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from wahook.browser.finding import BrowserKind
 from wahook.settings_messages import MessageSettings
 from wahook.settings_notify import NotifySettings
 from wahook.settings_sources import ConfigFile, Environment, explain
@@ -49,6 +50,7 @@ class Settings(NotifySettings, WebhookSettings, MessageSettings):
     supabase_mirror: Literal["all", "received", "off"] = "all"  # which messages; accounts always, unless off
     supabase_deadline: Seconds = 15  # one request
     whatsapp_url: str = "https://web.whatsapp.com"
+    browser_kind: BrowserKind | None = None  # unset: a headless shell, else a full Chromium
     chromium_path: Path | None = Field(
         None, validation_alias=AliasChoices("CHROMIUM_PATH", "PUPPETEER_EXECUTABLE_PATH", "chromium_path")
     )

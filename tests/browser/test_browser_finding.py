@@ -85,3 +85,33 @@ def test_any_other_script_is_left_to_do_its_work(tmp_path: Path, script: str):
     wrapper = program(tmp_path / "bin", "chromium")
     wrapper.write_text("#!/bin/sh\n" + script.format(program(tmp_path / "lib", "chromium")))
     assert unwrapped(wrapper) == wrapper
+
+
+def test_a_wanted_kind_is_looked_for_and_no_other_is_taken(tmp_path: Path):
+    shell, full = (program(tmp_path, name) for name in ("chromium-headless-shell", "chromium"))
+
+    def found(kind: BrowserKind) -> tuple[Path, BrowserKind]:
+        finding = find_browser(kind=kind, which=nothing, folders=[tmp_path], nix_store=tmp_path / "none")
+        return finding.path, finding.kind
+
+    assert [found(kind) for kind in BrowserKind] == [
+        (shell, BrowserKind.HEADLESS_SHELL),
+        (full, BrowserKind.CHROMIUM),
+        (full, BrowserKind.UNDETECTED),
+    ]
+    shell.unlink()
+    with pytest.raises(ProcessError, match="install chromium-headless-shell"):
+        found(BrowserKind.HEADLESS_SHELL)
+    full.unlink()
+    with pytest.raises(ProcessError, match="install chromium or"):
+        found(BrowserKind.UNDETECTED)
+
+
+def test_a_configured_program_of_any_name_is_believed_to_be_of_the_wanted_kind(tmp_path: Path):
+    assert (
+        find_browser(program(tmp_path, "my-browser"), BrowserKind.HEADLESS_SHELL).kind
+        == "chromium-headless-shell"
+    )
+    shell = program(tmp_path, "chromium-headless-shell")
+    with pytest.raises(ProcessError, match="BROWSER_KIND=undetected-chromedriver needs a full Chromium"):
+        find_browser(shell, BrowserKind.UNDETECTED)

@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -14,16 +15,13 @@ import pytest
 from actors.errors import Fault, ProcessError
 from wahook.browser.channel import DevToolsChannel
 from wahook.browser.driver import ChromeDriver, SeleniumFault, SeleniumSeat
-from wahook.browser.finding import BrowserFinding, BrowserKind, find_browser, find_chromedriver
+from wahook.browser.finding import FULL, BrowserFinding, BrowserKind, find_browser
 from wahook.browser.makers import LaunchedBrowser, LocalMaker
 from wahook.browser.page import Page
 from wahook.browser.singletons import release_dead_singletons
 from wahook.loop import LoopThread
 
 pytestmark = pytest.mark.browser
-SHELL_ONLY = pytest.mark.skipif(
-    find_browser().kind is not BrowserKind.HEADLESS_SHELL, reason="no chromium-headless-shell here"
-)
 
 
 @contextlib.contextmanager
@@ -39,14 +37,6 @@ def browser(
         loop.submit(maker.clean(name, profile)).result(10)
 
 
-@pytest.fixture(scope="module")
-def driver(loop: LoopThread, owner: str) -> Iterator[ChromeDriver]:
-    process = ChromeDriver(find_chromedriver(), loop=loop, owner=owner)
-    process.start(lambda _: None).result(15)
-    yield process
-    process.stop().result(10)
-
-
 async def user_agent_in(endpoint: str) -> tuple[str, bool]:
     channel = await DevToolsChannel.connect(endpoint, 5)
     page = await Page.attach(channel, 5)
@@ -56,14 +46,9 @@ async def user_agent_in(endpoint: str) -> tuple[str, bool]:
     return answer
 
 
-@pytest.mark.parametrize("kind", list(BrowserKind))
 def test_each_kind_of_browser_launches_and_does_not_say_that_it_is_headless(
-    kind: BrowserKind, loop: LoopThread, owner: str, tmp_path: Path
+    loop: LoopThread, maker: LocalMaker, tmp_path: Path
 ):
-    path = Path("/usr/bin") / kind.value
-    if not path.exists():
-        pytest.skip(f"no {kind.value} here")
-    maker = LocalMaker(BrowserFinding(path, kind), owner=owner)
     with browser(loop, maker, tmp_path / "profile") as launched:
         agent, focused = loop.submit(user_agent_in(launched.endpoint)).result(15)
     assert "Headless" not in agent
@@ -71,21 +56,13 @@ def test_each_kind_of_browser_launches_and_does_not_say_that_it_is_headless(
     assert focused, "a page that believes nobody looks is throttled"
 
 
-@pytest.fixture
-def full(owner: str) -> LocalMaker:
-    """A full Chromium, which locks its profile; the headless shell does not."""
-    path = Path("/usr/bin/chromium")
-    if not path.exists():
-        pytest.skip("no chromium here")
-    return LocalMaker(BrowserFinding(path, BrowserKind.CHROMIUM), owner=owner)
-
-
 def test_killing_the_browser_leaves_no_process_and_no_lock(
-    loop: LoopThread, full: LocalMaker, tmp_path: Path
+    loop: LoopThread, maker: LocalMaker, tmp_path: Path
 ):
-    with browser(loop, full, tmp_path) as launched:
+    with browser(loop, maker, tmp_path) as launched:
         family = psutil.Process(launched.process.pid).children(recursive=True)
-        assert (tmp_path / "SingletonLock").is_symlink()
+        # A full Chromium locks its profile; the headless shell does not.
+        assert (tmp_path / "SingletonLock").is_symlink() == (maker.finding.kind in FULL)
         os.kill(launched.process.pid, signal.SIGKILL)
         loop.submit(launched.process.ended(5)).result(10)
         assert psutil.wait_procs(family, timeout=5)[1] == []
@@ -111,8 +88,7 @@ def test_what_is_no_chromium_fails_within_its_deadline_and_tells_what_it_said(
         loop.submit(maker.launch("browser:y", tmp_path / "p")).result(15)
 
 
-@SHELL_ONLY
-def test_selenium_attaches_takes_a_screenshot_and_leaves_the_browser_alive(
+def test_selenium_attaches_takes_a_screenshot_shows_itself_unless_undetected_and_leaves_the_browser_alive(
     loop: LoopThread, maker: LocalMaker, driver: ChromeDriver, tmp_path: Path
 ):
     with browser(loop, maker, tmp_path) as launched:
@@ -120,12 +96,18 @@ def test_selenium_attaches_takes_a_screenshot_and_leaves_the_browser_alive(
         loop.submit(seat.navigate("data:text/html,<h1>hello</h1>", 10)).result(15)
         loop.submit(until_loaded(launched.endpoint, "data:text/html")).result(15)
         assert loop.submit(seat.screenshot(10)).result(15).startswith(b"\x89PNG")
+        signs = loop.submit(until_loaded(launched.endpoint, "data:text/html", SIGNS)).result(15)
+        assert signs == [maker.finding.kind is not BrowserKind.UNDETECTED] * 2, "what a page sees of a driver"
         loop.submit(seat.leave()).result(5)
         assert launched.process.alive
         loop.submit(until_loaded(launched.endpoint, "data:text/html")).result(15)
 
 
-async def until_loaded(endpoint: str, beginning: str) -> None:
+SIGNS = "[navigator.webdriver, Object.getOwnPropertyNames(window).some((name) => name.startsWith('cdc_'))]"
+
+
+async def until_loaded(endpoint: str, beginning: str, expression: str = "null") -> Any:
+    """What the expression is worth once the page is there."""
     channel = await DevToolsChannel.connect(endpoint, 5)
     async with asyncio.timeout(10):
         while True:
@@ -133,15 +115,17 @@ async def until_loaded(endpoint: str, beginning: str) -> None:
                 page = await Page.attach(channel, 5)
                 address = await page.evaluate("document.readyState === 'complete' && location.href", 5)
                 if str(address).startswith(beginning):
+                    found = await page.evaluate(expression, 5)
                     break
             await asyncio.sleep(0.02)
     await channel.close()
+    return found
 
 
 def test_a_seat_attaches_by_itself_to_the_chromedriver_that_replaced_a_dead_one(
-    loop: LoopThread, owner: str, maker: LocalMaker, tmp_path: Path
+    loop: LoopThread, owner: str, maker: LocalMaker, driver_path: Path, tmp_path: Path
 ):
-    own = ChromeDriver(find_chromedriver(), loop=loop, owner=f"{owner}x")
+    own = ChromeDriver(driver_path, loop=loop, owner=f"{owner}x")
     own.start(lambda _: None).result(15)
     with browser(loop, maker, tmp_path) as launched:
         seat = SeleniumSeat(own, launched.debugger_address)
@@ -170,7 +154,8 @@ def test_the_lock_of_a_living_holder_is_refused_and_of_any_other_number_removed(
 
 
 def test_the_lock_of_a_browser_that_lives_on_this_profile_is_not_touched(
-    loop: LoopThread, full: LocalMaker, tmp_path: Path
+    loop: LoopThread, owner: str, tmp_path: Path
 ):
+    full = LocalMaker(find_browser(kind=BrowserKind.CHROMIUM), owner=owner)
     with browser(loop, full, tmp_path), pytest.raises(ProcessError, match="in use"):
         release_dead_singletons(tmp_path)

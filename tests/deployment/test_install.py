@@ -192,3 +192,12 @@ def test_the_python_step_refuses_an_unknown_mode_and_a_python_that_is_too_old(tm
     assert done.returncode == 1
     assert "no Python 3.11 or newer" in done.stderr
     assert not (tmp_path / "venv").exists()
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-extras.txt", "requirements-build.txt"])
+def test_what_the_service_and_its_image_install_holds_nothing_of_the_gpl_extra(name):
+    pins = (ROOT / "config" / name).read_text()
+    assert "undetected" not in pins
+    assert "undetected" in (ROOT / "config" / "requirements-dev.txt").read_text(), (
+        "its tests would be skipped"
+    )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from wahook.browser import stealth
 from wahook.browser.finding import find_browser
 from wahook.doctor import State, browser
 
@@ -26,6 +27,13 @@ def test_the_browser_is_started_and_its_version_told(settings, tmp_path):
 def test_a_browser_that_is_not_there_fails(settings):
     found = browser.check_chromium(settings(chromium_path=Path("/nowhere/chromium")))
     assert (found.state, found.found) == (State.FAILED, "not found")
+
+
+def test_an_extra_that_is_wanted_and_not_installed_fails_with_what_to_install(settings, monkeypatch):
+    monkeypatch.setattr(stealth, "LIBRARY", "no_such_library")
+    found = browser.check_chromium(settings(browser_kind="undetected-chromedriver"))
+    assert (found.state, found.advice) == (State.FAILED, "pip install 'wahook[stealth]'")
+    assert "not installed" in found.found
 
 
 def test_a_browser_that_does_not_start_fails_with_its_last_words(settings, tmp_path):

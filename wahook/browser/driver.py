@@ -18,7 +18,7 @@ import structlog
 from selenium import webdriver
 from selenium.webdriver.remote.client_config import ClientConfig
 
-from actors.errors import Fault
+from actors.errors import Fault, ProcessError
 from wahook.knocking import knock
 from wahook.loop import LoopThread
 from wahook.processes import OwnedProcess
@@ -28,6 +28,8 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 WORKERS = 4
+PORT_TAKEN = "port not available"
+PORT_TRIES = 4
 
 
 class SeleniumFault(Fault):
@@ -43,7 +45,7 @@ class ChromeDriver(ServerProcess):
             loop=loop,
             owner=owner,
             command=lambda: (str(path), "--port=0", "--log-level=SEVERE"),
-            ready=self._listening,
+            ready=_listens,
             question=lambda: knock(self._port or 0, b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n"),
         )
         self._port: int | None = None
@@ -55,9 +57,24 @@ class ChromeDriver(ServerProcess):
         """Where it listens, None while it does not."""
         return f"http://127.0.0.1:{self._port}" if self.pid is not None and self._port else None
 
-    async def _listening(self, process: OwnedProcess) -> None:
-        match = await process.line(r"started successfully on port (\d+)", 10.0)
-        self._port = int(match.group(1))
+    async def _launch(self) -> OwnedProcess:
+        """Until it listens. It asks for a free port under IPv6 and may find the same one taken under IPv4."""
+        for tries_left in reversed(range(PORT_TRIES)):
+            process = await super()._launch()
+            try:
+                match = await process.line(r"started successfully on port (\d+)", 10.0)
+            except ProcessError:
+                if not tries_left or PORT_TAKEN not in process.tail:
+                    raise
+                log.info("chromedriver.port_taken")
+            else:
+                self._port = int(match.group(1))
+                break
+        return process
+
+
+async def _listens(_: OwnedProcess) -> None:
+    """`_launch` has seen to it."""
 
 
 class SeleniumSeat:

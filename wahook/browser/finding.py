@@ -34,6 +34,10 @@ class BrowserKind(StrEnum):
 
     HEADLESS_SHELL = "chromium-headless-shell"
     CHROMIUM = "chromium"
+    UNDETECTED = "undetected-chromedriver"  # a full Chromium that does not tell pages that it is driven
+
+
+FULL = frozenset({BrowserKind.CHROMIUM, BrowserKind.UNDETECTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class BrowserFinding:
 
 def find_browser(
     configured: Path | None = None,
+    kind: BrowserKind | None = None,
     *,
     which: Which = shutil.which,
     folders: Iterable[Path] = KNOWN_FOLDERS,
@@ -53,17 +58,18 @@ def find_browser(
 ) -> BrowserFinding:
     """The configured program, else a headless shell, else a full Chromium. ProcessError says what to do.
 
-    A name is looked for on PATH, then in the known folders, then in the Nix store. A configured path may hold
-    a `*`, as in `/nix/store/*/bin/chromium`.
+    `kind` None: whatever is there, told by its name. A name is looked for on PATH, then in the known folders,
+    then in the Nix store. A configured path may hold a `*`, as in `/nix/store/*/bin/chromium`.
     """
     if configured is not None:
         path = _configured(configured, "CHROMIUM_PATH")
-        return BrowserFinding(unwrapped(path), kind_of(path))
+        return BrowserFinding(unwrapped(path), _agreed(path, kind))
     places = tuple(folders)
-    for names in (SHELL_NAMES, CHROMIUM_NAMES):
+    for names in _names(kind):
         for path in _candidates(names, which, places, nix_store):
-            return BrowserFinding(unwrapped(path), kind_of(path))
-    raise ProcessError("no Chromium found: install chromium-headless-shell or set CHROMIUM_PATH")
+            return BrowserFinding(unwrapped(path), kind or kind_of(path))
+    package = "chromium" if kind in FULL else "chromium-headless-shell"
+    raise ProcessError(f"no Chromium found: install {package} or set CHROMIUM_PATH")
 
 
 def find_chromedriver(
@@ -79,6 +85,20 @@ def find_chromedriver(
     for path in _candidates(DRIVER_NAMES, which, tuple(folders), nix_store):
         return path
     raise ProcessError("no ChromeDriver found: install chromium-driver or set CHROMEDRIVER_PATH")
+
+
+def _names(kind: BrowserKind | None) -> tuple[tuple[str, ...], ...]:
+    if kind is None:
+        return SHELL_NAMES, CHROMIUM_NAMES
+    return (CHROMIUM_NAMES,) if kind in FULL else (SHELL_NAMES,)
+
+
+def _agreed(path: Path, kind: BrowserKind | None) -> BrowserKind:
+    """The wish is believed, for a program may have any name; but a headless shell is no full browser."""
+    found = kind_of(path)
+    if kind in FULL and found is BrowserKind.HEADLESS_SHELL:
+        raise ProcessError(f"BROWSER_KIND={kind} needs a full Chromium: CHROMIUM_PATH names a headless shell")
+    return kind or found
 
 
 def kind_of(path: Path) -> BrowserKind:

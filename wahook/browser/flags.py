@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wahook.browser.finding import BrowserKind
+from wahook.browser.finding import FULL, BrowserKind
 from wahook.browser.proxy import Proxy
 
 DISK_CACHE_BYTES = 16 * 1024 * 1024  # a profile stays small on a small volume
@@ -66,6 +66,18 @@ DISABLED_FULL = (
 )
 
 
+UNDETECTED = (
+    # Else `navigator.webdriver` is true in every headless browser, and in every one with a DevTools port.
+    "--disable-blink-features=AutomationControlled",
+    "--screen-info={1024x768}",  # the default is a screen that is smaller than the window on it
+)
+
+
+def headless(kind: BrowserKind) -> str:
+    """How a program is told to open no window."""
+    return "--headless=new" if kind in FULL else "--headless"
+
+
 def arguments(
     kind: BrowserKind,
     profile: Path,
@@ -75,9 +87,9 @@ def arguments(
     proxy: Proxy | None = None,
 ) -> tuple[str, ...]:
     """Everything after the program's name. `user_agent` None: Chromium's own, which says headless."""
-    disabled = DISABLED + (DISABLED_FULL if kind is BrowserKind.CHROMIUM else ())
+    disabled = DISABLED + (DISABLED_FULL if kind in FULL else ())
     return (
-        "--headless=new" if kind is BrowserKind.CHROMIUM else "--headless",
+        headless(kind),
         *LEAN,
         *AWAKE,
         f"--enable-features={','.join(ENABLED)}",
@@ -85,6 +97,7 @@ def arguments(
         # The zygote is what the sandbox is made from; without a sandbox it is 8 MB for nothing.
         *(() if sandbox else ("--no-sandbox", "--no-zygote")),
         *((f"--user-agent={user_agent}",) if user_agent else ()),
+        *(UNDETECTED if kind is BrowserKind.UNDETECTED else ()),
         *(proxy.arguments if proxy else ()),
         f"--disk-cache-size={DISK_CACHE_BYTES}",
         "--window-size=1024,768",

@@ -1,8 +1,8 @@
 """What makes a browser for a session. One Protocol, one maker for each way to have a browser.
 
-`LocalMaker` launches `chromium-headless-shell` or a full `chromium` here. `undetected-chromedriver` (the
-extra `stealth`) and a remote Selenium Grid have their place beside it as makers of their own: whatever gives
-a process, a DevTools endpoint and an address for Selenium fits `LaunchedBrowser`.
+`LocalMaker` launches a program of this machine: `chromium-headless-shell`, a full `chromium`, or one that is
+to pass undetected, whose ChromeDriver comes from `stealth`. A remote Selenium Grid has its place beside it as
+a maker of its own: whatever gives a process, a DevTools endpoint and an address for Selenium will do.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Protocol
 import structlog
 
 from actors.errors import ProcessError
-from wahook.browser.finding import BrowserFinding, BrowserKind
-from wahook.browser.flags import arguments, honest_user_agent
+from wahook.browser.finding import BrowserFinding
+from wahook.browser.flags import arguments, headless, honest_user_agent
 from wahook.browser.proxy import Proxy
 from wahook.browser.singletons import release_dead_singletons
 from wahook.processes import OwnedProcess, launch, sweep
@@ -98,9 +98,9 @@ class LocalMaker:
 
     async def _ask(self) -> str | None:
         scratch = await asyncio.to_thread(tempfile.mkdtemp, prefix="wahook-probe-")
-        headless = "--headless=new" if self.finding.kind is BrowserKind.CHROMIUM else "--headless"
+        mode = headless(self.finding.kind)
         command = (
-            *(str(self.finding.path), headless, "--disable-gpu", "--disable-dev-shm-usage"),
+            *(str(self.finding.path), mode, "--disable-gpu", "--disable-dev-shm-usage"),
             *(() if await self._can_sandbox() else ("--no-sandbox",)),
             *(f"--user-data-dir={scratch}", "--dump-dom", PROBE),
         )

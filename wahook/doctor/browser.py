@@ -13,9 +13,10 @@ from pathlib import Path
 
 from actors.errors import Fault, ProcessError
 from wahook.browser.channel import DevToolsChannel
-from wahook.browser.finding import BrowserFinding, find_browser, find_chromedriver
+from wahook.browser.finding import BrowserFinding, BrowserKind, find_browser, find_chromedriver
 from wahook.browser.makers import LocalMaker, sandbox_available
 from wahook.browser.page import Page
+from wahook.browser.stealth import require_extra
 from wahook.doctor.findings import Finding, broken, doubtful, fine
 from wahook.loop import LoopThread
 from wahook.npm import find_module_file
@@ -31,9 +32,15 @@ VERSION_SECONDS = 10.0
 def check_chromium(settings: Settings) -> Finding:
     """Find it, start it as a session would, and run a script in its page."""
     try:
-        finding = find_browser(settings.chromium_path)
+        finding = find_browser(settings.chromium_path, settings.browser_kind)
     except ProcessError as error:
         return broken("chromium", "not found", str(error).rpartition(": ")[2] or str(error))
+    try:
+        if finding.kind is BrowserKind.UNDETECTED:
+            require_extra()
+    except ProcessError as error:
+        what, _, remedy = str(error).partition(": ")
+        return broken("chromium", what, remedy)
     try:
         version = _run_a_page(finding)
     except (Fault, TimeoutError) as error:
@@ -108,7 +115,7 @@ def check_chromedriver(settings: Settings) -> Finding:
         return doubtful("chromedriver", "not found; DevTools does its work", "install chromium-driver")
     try:
         said = _version_of(driver)
-        browser = _version_of(find_browser(settings.chromium_path).path)
+        browser = _version_of(find_browser(settings.chromium_path, settings.browser_kind).path)
     except ProcessError:
         return fine("chromedriver", f"{said.text} at {driver}; no browser to compare it with")
     except (OSError, subprocess.SubprocessError) as error:

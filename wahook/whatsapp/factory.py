@@ -9,9 +9,10 @@ import structlog
 
 from actors.errors import ProcessError
 from wahook.browser.driver import ChromeDriver
-from wahook.browser.finding import find_browser, find_chromedriver
+from wahook.browser.finding import BrowserFinding, BrowserKind, find_browser, find_chromedriver
 from wahook.browser.makers import BrowserMaker, LocalMaker
 from wahook.browser.proxy import parse_proxy
+from wahook.browser.stealth import patched_driver
 from wahook.loop import LoopThread
 from wahook.processes import owner_of
 from wahook.settings import Settings
@@ -39,11 +40,13 @@ class Browsers:
     def from_settings(cls, settings: Settings, loop: LoopThread) -> Browsers:
         """Find the programs and read the scripts. ProcessError says what is missing and what to do."""
         owner = owner_of(settings.data)
+        finding = find_browser(settings.chromium_path, settings.browser_kind)
+        driver = _find_driver(settings, finding, owner)
         return cls(
             loop=loop,
             owner=owner,
-            maker=LocalMaker(find_browser(settings.chromium_path), owner=owner),
-            driver=_driver(settings.chromedriver_path, loop, owner),
+            maker=LocalMaker(finding, owner=owner),
+            driver=None if driver is None else ChromeDriver(driver, loop=loop, owner=owner),
             preload=Preload.read(find_wa_js(settings.wa_js_path)),
             url=settings.whatsapp_url,
             deadlines=Deadlines(
@@ -67,11 +70,14 @@ class Browsers:
         )
 
 
-def _driver(configured: Path | None, loop: LoopThread, owner: str) -> ChromeDriver | None:
+def _find_driver(settings: Settings, finding: BrowserFinding, owner: str) -> Path | None:
     try:
-        return ChromeDriver(find_chromedriver(configured), loop=loop, owner=owner)
+        driver = find_chromedriver(settings.chromedriver_path)
     except ProcessError as error:
-        if configured is not None:
+        if settings.chromedriver_path is not None or finding.kind is BrowserKind.UNDETECTED:
             raise
         log.warning("selenium.no_chromedriver", reason=str(error))
         return None
+    if finding.kind is not BrowserKind.UNDETECTED:
+        return driver
+    return patched_driver(driver, settings.data / "stealth", owner=owner)
