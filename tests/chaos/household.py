@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import aiohttp
 
+from tests.ports import free_port
 from tests.service.house import Client, until
 
 START = 60.0
@@ -44,7 +44,7 @@ class Household:
     def __init__(self, data: Path, log: Path, simulator_url: str, http: aiohttp.ClientSession) -> None:
         self.data = data
         self.log = log
-        self.port = _free_port()
+        self.port = free_port()
         self.client = Client(f"http://127.0.0.1:{self.port}", simulator_url, http)
         self._process: subprocess.Popen[bytes] | None = None
         self.starts = 0
@@ -106,9 +106,3 @@ class Household:
     def tail(self) -> str:
         """The last lines of its log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-8:])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -14,6 +14,7 @@ from actors.edge import EdgeActor
 from actors.errors import ProcessError
 from actors.events import StatusChanged
 from supervision import BackOff, ChildSpec, SupervisorSpec, System
+from tests.ports import free_port
 from wahook.edge.app import Parts
 from wahook.edge.outlet import Outlet
 from wahook.edge.server import EdgeServer
@@ -30,7 +31,7 @@ def parts():
 
 def answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/livez", timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{url}/livez", timeout=20) as answer:  # noqa: S310
             return answer.status == 200
     except (OSError, urllib.error.URLError):
         return False
@@ -56,7 +57,7 @@ def test_what_fails_while_starting_is_raised_and_leaves_nothing_behind(parts, tm
 
 
 def test_it_can_be_started_again_on_the_same_port_at_once(parts):
-    edge = EdgeServer(parts, port=0)
+    edge = EdgeServer(parts, port=free_port())
     address = edge.start()
     again = EdgeServer(parts, port=address.port)
     edge.stop(5.0)
@@ -97,7 +98,7 @@ def test_stopping_cuts_clients_that_would_stay(parts):
         began = time.monotonic()
         edge.stop(5.0)
         assert time.monotonic() - began < 4.0
-        idle.settimeout(5.0)
+        idle.settimeout(20.0)
         with contextlib.suppress(ConnectionResetError):
             while idle.recv(4096):  # until the end of the stream, or the reset
                 pass

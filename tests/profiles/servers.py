@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,19 +13,12 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.ports import free_port, free_ports
+
 HERE = Path(__file__).parent
 DEADLINE = 60.0
 KEY_ID, SECRET = "archivist", "archivists-secret"
 SECRET_KEY = "sb_secret_" + "s" * 32
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def weed() -> str | None:
@@ -86,7 +78,7 @@ def supabase_server(folder: Path) -> Iterator[str]:
     found = lite()
     assert found
     command, node = found
-    (port,) = free_ports(1)
+    port = free_port()
     (folder / "supabase").mkdir()
     (folder / "supabase/config.toml").write_text(
         f"""

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.ports import free_port
 from wahook.profiles import (
     ArchiveDamaged,
     ArchiveMissing,
@@ -174,7 +175,7 @@ def test_a_server_that_is_away_fails_within_the_deadline_and_the_key_is_not_told
     kind: str, content: Path, tmp_path: Path
 ):
     pytest.importorskip("obstore" if kind == "s3" else "storage3")
-    (port,) = servers.free_ports(1)
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     store: ArchiveStore = (
         S3Store(S3Location(BUCKET, "id", "topsecret", url), 2)

@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.ports import free_port
 from wahook.simulator import Simulator, start_simulator
 
 from .devtools import DEADLINE, BrowserProcess, DevTools, Tab, connected, temporary_profile
@@ -36,7 +37,8 @@ def options() -> dict[str, Any]:
 @pytest.fixture
 async def simulator(options: dict[str, Any]) -> AsyncIterator[Simulator]:
     """A fresh simulator."""
-    running = await start_simulator(**{"sync_delay": 0.3, "delivery_after": 0.02, **options})
+    usual = {"port": free_port(), "sync_delay": 0.3, "delivery_after": 0.02}
+    running = await start_simulator(**{**usual, **options})
     yield running
     await running.stop()
 

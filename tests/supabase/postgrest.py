@@ -15,6 +15,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.ports import free_port
+
 UNIQUE = {"whatsapp_accounts": ("session_id",), "messages": ("session_id", "wa_message_id")}
 KEY = "sb_secret_test"
 Row = dict[str, Any]
@@ -44,7 +46,7 @@ class Postgrest:
     requests: list[tuple[str, str, int]] = field(default_factory=list)  # method, table, rows
     url: str = ""
     _runner: web.AppRunner | None = None
-    _port: int = 0
+    _port: int = field(default_factory=free_port)
 
     async def start(self) -> None:
         """Listen; after a `stop` at the same address."""
@@ -54,7 +56,6 @@ class Postgrest:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
         await site.start()
-        self._port = self._runner.addresses[0][1]
         self.url = f"http://127.0.0.1:{self._port}"
 
     async def stop(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.journal import postgres
+from tests.ports import free_port
 
 HERE = Path(__file__).parent
 LITE = HERE / "server/node_modules/.bin/lite"
@@ -56,9 +56,7 @@ class Project:
         self._server, self._database = server, database
         server.create(database)
         self.sql(FURNITURE if database == "first" else FURNITURE[FURNITURE.index("alter") :])
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = tempfile.TemporaryDirectory(prefix="wahook-lite-")
         config = Path(self._folder.name) / "supabase/config.toml"

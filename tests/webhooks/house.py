@@ -27,6 +27,7 @@ from actors.messages import (
 )
 from actors.model import Account, IncomingMessage, SessionConfig, Webhook
 from supervision import ChildSpec, SupervisorSpec, System
+from tests.ports import free_port
 from wahook.announcer import Announcer
 from wahook.journal import OpenedJournal, open_journal
 from wahook.notify.webhooks.policy import CircuitPolicy, Retries
@@ -84,11 +85,11 @@ class Receiver:
         """Listen, on the port of before if there was one."""
         app = web.Application()
         app.router.add_post("/{path:.*}", self._take)
+        self.port = self.port or free_port()
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
-        self.port = self._runner.addresses[0][1]
         self.open.set()
         return self
 

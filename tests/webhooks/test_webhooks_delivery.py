@@ -1,7 +1,6 @@
 """From a commit to a receiver: in order, again until it arrives, and nobody waits for the dead."""
 
 import asyncio
-import socket
 
 import pytest
 from aiohttp import web
@@ -21,16 +20,11 @@ from actors.messages import (
     RetryMessage,
 )
 from actors.model import Ack, MessageStatus, OutgoingMessage, Webhook
+from tests.ports import free_port
 
 from .house import SESSION, incoming, until
 
 OTHER = "user_2_wa_2"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def outgoing(name: str = "a") -> OutgoingMessage:
