@@ -12,6 +12,7 @@ from supervision import (
     BackOff,
     ChildSpec,
     ChildType,
+    HoldUntil,
     Jitter,
     Restart,
     Shutdown,
@@ -53,13 +54,17 @@ def test_supervisor_flags_default_to_otps():
         ("shutdown", math.inf),
         ("type", "wrker"),
         ("type", ChildType.SUPERVISOR),
+        ("shutdown", None),
         ("significant", True),
+        ("significant", "maybe"),
+        ("significant", 0),
         ("backoff", 3),
         ("classify", "never"),
         ("start_timeout", 0),
         ("kill_grace", -1),
         ("mailbox", 0),
         ("stuck_after", 0),
+        ("role", 7),
     ],
 )
 def test_a_bad_child_field_is_named_with_its_value(field, value):
@@ -81,6 +86,9 @@ def test_a_bad_child_field_is_named_with_its_value(field, value):
         ("auto_shutdown", None),
         ("max_children", 3),
         ("children", ("not a spec",)),
+        ("children", ChildSpec("a", Actor)),
+        ("dynamic", "yes"),
+        ("storm_fuse", 3),
     ],
 )
 def test_a_bad_supervisor_field_is_named_with_its_value(field, value):
@@ -130,6 +138,15 @@ def test_retrying_the_first_start_is_only_for_one_for_one():
         ("reset_after", 0),
         ("reset_from", "never"),
         ("max_consecutive", -1),
+        ("max_consecutive", 1.5),
+        ("min", "1"),
+        ("min", None),
+        ("min", True),
+        ("max", math.inf),
+        ("max", 1e400),
+        ("factor", math.inf),
+        ("jitter", 0.2),
+        ("retry_first_start", "yes"),
     ],
 )
 def test_a_bad_back_off_field_is_named(field, value):
@@ -137,13 +154,13 @@ def test_a_bad_back_off_field_is_named(field, value):
         BackOff(**({"min": 1, "max": 2} | {field: value}))
 
 
-@pytest.mark.parametrize(("low", "high"), [(-1, 1), (2, 1)])
+@pytest.mark.parametrize(("low", "high"), [(-1, 1), (2, 1), (math.nan, 1), (0, math.inf), (0, "1")])
 def test_a_bad_jitter_is_named(low, high):
     with pytest.raises(SpecError, match="Jitter"):
         Jitter(low, high)
 
 
-@pytest.mark.parametrize("values", [(0, 1, 1, 0), (1, 0, 1, 0), (1, 1, 0, 0), (1, 1, 1, -1)])
+@pytest.mark.parametrize("values", [(0, 1, 1, 0), (1, 0, 1, 0), (1, 1, 0, 0), (1, 1, 1, -1), (1, 1, 1, None)])
 def test_a_bad_storm_fuse_is_named(values):
     with pytest.raises(SpecError, match="StormFuse"):
         StormFuse(*values)
@@ -161,3 +178,9 @@ def test_specs_are_immutable_and_can_be_derived_from_one_another():
     assert dataclasses.replace(spec, id="b").shutdown == 1.0
     with pytest.raises(dataclasses.FrozenInstanceError):
         spec.id = "c"
+
+
+@pytest.mark.parametrize("make", [lambda: BackOff(math.nan, 1), lambda: HoldUntil(math.nan)])
+def test_nan_is_no_duration(make):
+    with pytest.raises(SpecError, match="=nan"):
+        make()
