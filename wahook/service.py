@@ -57,6 +57,7 @@ from wahook.processes import sweep
 from wahook.profiles import Profiles, VoidProfiles
 from wahook.profiles.setup import keeper_of
 from wahook.reception import Reception
+from wahook.refilling import Refilling
 from wahook.sessions import SessionCommands, SessionsParts
 from wahook.settings import Settings
 from wahook.whatsapp.factory import Browsers
@@ -152,6 +153,7 @@ class Service:
         self.edge = self._make_edge()
         writer = self.system.handle(tree.WRITER)
         self.system.subscribe(GivenUpSessions(self.board, self.announcer, calendar, writer.tell))
+        self.system.subscribe(Refilling(self.sessions.refill, self._loop.submit))
         self.announcer.subscribe(self.edge.publish)
         self.announcer.subscribe(self._reception.hear)
         self.announcer.subscribe(self._webhooks.hear)

@@ -159,6 +159,17 @@ class SessionCommands:
         self._parts.board.publish(session_view.idle(account))
         await self._start_child(tree.OUTBOX, self._parts.assemble(account)[1], "boot")
 
+    async def refill(self, parent: str) -> None:
+        """Give `sessions` or `outbox` back the children that its fresh incarnation does not know."""
+        for account in await asyncio.to_thread(self._parts.reader.accounts):
+            if not account.desired:
+                continue
+            session, lane = self._parts.assemble(account)
+            if parent == tree.OUTBOX:
+                await self._start_child(parent, lane, "refilled")
+            elif account.idle_since is None:
+                await self._start_child(parent, session, "refilled")
+
     def wanted(self, session_id: str) -> None:
         """Messages wait for this session: bring it up if it lies down by idleness. Any thread."""
         self._waker.wanted(session_id)
