@@ -27,6 +27,7 @@ class Process:
         self.http = http
         self.process = None
         self.more = {}
+        self.command = [sys.executable, "-m", "wahook", "serve"]
 
     async def start(self):
         environment = {
@@ -41,9 +42,7 @@ class Process:
             "LOG_FORMAT": "json",
             **self.more,
         }
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "wahook", "serve"], env=environment, stderr=subprocess.PIPE, text=True
-        )
+        self.process = subprocess.Popen(self.command, env=environment, stderr=subprocess.PIPE, text=True)
         base = await asyncio.wait_for(asyncio.to_thread(self._address), 30)
         self.reader = asyncio.create_task(asyncio.to_thread(self._drain))
         return Client(base, self.simulator_url, self.http)
