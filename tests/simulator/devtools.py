@@ -16,7 +16,7 @@ import aiohttp
 
 ROOT = Path(__file__).parents[2]
 WA_JS = ROOT / "node_modules/@wppconnect/wa-js/dist/wppconnect-wa.js"
-DEADLINE = 10.0
+DEADLINE = 40.0
 
 
 class BrowserProcess:
@@ -190,8 +190,11 @@ class Tab:
         await self._devtools.call("Page.navigate", self.session, url=url)
 
     async def reload(self) -> None:
-        """Reload."""
+        """Reload; what is run from here on runs in the new document."""
+        before = len(self.urls)
         await self._devtools.call("Page.reload", self.session)
+        async with asyncio.timeout(DEADLINE), self._changed:
+            await self._changed.wait_for(lambda: len(self.urls) > before)
 
     async def send(self, expression: str) -> None:
         """Evaluate without waiting for the answer."""

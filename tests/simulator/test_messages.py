@@ -223,5 +223,5 @@ async def test_a_restarted_server_gets_its_pages_back_and_unanswered_sends_are_r
 
 async def test_after_many_failed_attempts_the_page_says_timeout(plain: Tab, simulator):
     await simulator.stop()
-    await plain.until(state("TIMEOUT"), 5)
+    await plain.until(state("TIMEOUT"))
     assert await plain.run("require('WAWebStreamModel').Stream.mode") == "MAIN"
