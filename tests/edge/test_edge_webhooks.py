@@ -109,8 +109,6 @@ async def test_webhooks_can_be_tried(client, running, rows):
         "deliveries?limit=0",
         "deliveries?limit=1001",
         "deliveries?cursor=x",
-        "deliveries/evt_1",
-        "deliveries/msg_00000000000000000000000000000000",
     ],
 )
 async def test_a_question_that_does_not_fit_is_422(client, rows, path):
@@ -121,3 +119,5 @@ async def test_nobody_else_s_deliveries_are_shown(client, rows):
     status, body = await get(client, "/api/whatsapp/sessions/user_9_wa_9/webhooks/deliveries")
     assert (status, body["code"]) == (404, "unknown_session")
     assert (await get(client, f"{BASE}/deliveries/{delivery_id(9)}"))[0] == 404
+    for no_id in ("evt_1", "msg_00000000000000000000000000000000"):
+        assert (await get(client, f"{BASE}/deliveries/{no_id}"))[0] == 404
