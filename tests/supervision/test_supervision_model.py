@@ -427,7 +427,7 @@ class Chaos(RuleBasedStateMachine):
         starting = [n for n, kid in enumerate(kids) if kid.state() is State.STARTING]
         assert len(starting) <= 1, self.tree.trace()
         for kid in kids[: starting[0]] if starting else []:
-            assert kid.up or kid.stopping or not kid.wanted or not kid.live, self.tree.trace()
+            assert kid.up or not kid.wanted or kid.deferred, self.tree.trace()
 
     def nobody_is_forgotten(self):
         """Whatever may be done without time passing has been done."""
