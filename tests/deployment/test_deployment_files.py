@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -76,6 +77,12 @@ def test_the_addresses_that_compose_offers_are_ones_that_the_service_takes():
     engines = make_engines(settings.database, 5)
     assert (engines.write.url.host, engines.write.url.password) == ("postgres", "secret")
     engines.dispose()
+
+
+def test_compose_keeps_to_the_specification():
+    call = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.skipif(not shutil.which("docker"), reason="no docker here")
