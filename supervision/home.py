@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -13,6 +14,9 @@ from supervision.transitions import Transitions
 if TYPE_CHECKING:
     from supervision.cell import Cell
     from supervision.runtime import Runtime
+
+
+REMEMBERED = 10_000
 
 
 def normal(path: str) -> str:
@@ -33,6 +37,7 @@ class Home:
         self.abandoned: set[Cell] = set()
         self._handles: WeakValueDictionary[str, Handle] = WeakValueDictionary()
         self._inhabited: set[Handle] = set()
+        self._vacated: deque[Handle] = deque(maxlen=REMEMBERED)
         self._claims: dict[str, Cell] = {}
 
     def handle(self, path: str) -> Handle:
@@ -45,8 +50,21 @@ class Home:
             return handle
 
     def inhabited(self, handle: Handle) -> None:
-        """Keep a handle for good, and with it the count of incarnations: numbers never start over."""
-        self._inhabited.add(handle)
+        """Keep a handle, and with it the count of incarnations: numbers do not start over."""
+        with self.lock:
+            self._inhabited.add(handle)
+
+    def vacated(self, handle: Handle, *, subtree: bool) -> None:
+        """A child was forgotten: the latest are still known, for one of that name may come again.
+
+        Not for good, or a supervisor of short-lived children with ever new names would fill the memory.
+        """
+        with self.lock:
+            left = [handle]
+            if subtree:
+                left += [each for each in self._inhabited if each.path.startswith(f"{handle.path}/")]
+            self._inhabited.difference_update(left)
+            self._vacated.extend(left)
 
     def claim(self, resource: str, cell: Cell) -> None:
         """Give a resource to an incarnation, or raise ResourceBusy."""

@@ -221,6 +221,7 @@ class Roster:
         child.cancel_timers()
         child.publish(reason, child.by)
         self.children.pop(child.spec.id, None)
+        self.home.vacated(child.handle, subtree=child.spec.is_supervisor)
         error = NotFound(child.handle.path, "dropped")
         for answer in (*child.waiting_start, *child.waiting_down):
             answer.settle_error(error)

@@ -76,6 +76,7 @@ class Sampler:
         """One round, on the caller's thread."""
         watched = self._watched()
         processes = list(_processes()) if watched else []
+        self._ticks = {path: ticks for path, ticks in self._ticks.items() if path in watched}
         self.samples = {path: self._measure(path, pids, processes) for path, pids in watched.items()}
 
     def _measure(self, path: str, pids: tuple[int, ...], processes: list[_Process]) -> Sample:

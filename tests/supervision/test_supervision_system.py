@@ -197,6 +197,23 @@ def test_handles_of_paths_where_nobody_ever_lived_are_not_kept():
         assert len(system.home._handles) < 10
 
 
+@pytest.mark.parametrize("subtree", [False, True])
+def test_children_with_ever_new_names_do_not_fill_the_memory(tree, monkeypatch, subtree):
+    monkeypatch.setattr("supervision.home.REMEMBERED", 20)
+    tree.start(SupervisorSpec((ChildSpec("pool", SupervisorSpec(dynamic=True)),)))
+    for number in range(100):
+        worker = ChildSpec("w", tree.scripted(), restart=Restart.TEMPORARY)
+        start = SupervisorSpec((worker,)) if subtree else worker.start
+        tree.do(tree.system.start_child("pool", ChildSpec(f"t{number}", start, restart=Restart.TEMPORARY)))
+        tree.handle(f"pool/t{number}").kill("done")
+        tree.settle()
+    assert tree.do(tree.system.count_children("pool")).specs == 0
+    tree.runtime.blocked()
+    gc.collect()
+    assert len(tree.system.home._handles) < 30
+    assert tree.handle("pool/t99").incarnation == 1, "the latest are known"
+
+
 def test_incarnations_keep_counting_when_a_child_is_deleted_and_added_again(tree):
     tree.start(SupervisorSpec((ChildSpec("a", tree.scripted()),)))
     tree.do(tree.system.terminate_child("a"))

@@ -78,6 +78,15 @@ def test_processes_that_are_gone_count_nothing():
     assert (sampler.samples["a"].processes, sampler.samples["a"].pss) == (0, 0)
 
 
+def test_a_sampler_remembers_nobody_who_is_gone():
+    watched = {"a": (os.getpid(),), "b": (os.getpid(),)}
+    sampler = Sampler(lambda: watched)
+    sampler.sample()
+    del watched["a"]
+    sampler.sample()
+    assert list(sampler._ticks) == ["b"]
+
+
 def test_samples_reach_the_dump_from_the_background(family):
     class Owner(Actor):
         def started(self):
