@@ -44,7 +44,7 @@ def test_what_goes_before_by_its_priority_counts_and_what_goes_after_does_not(ma
 
 
 def test_a_message_that_waits_for_the_limit_is_told_when_it_goes_and_goes_then(make_house: MakeHouse) -> None:
-    house = make_house(session_rate="2/second")
+    house = make_house(session_rate="2/3 second")
     house.add()
     outlook = Outlook(house.redis, house.limits, lambda _: SESSION.user_id, lambda: datetime.now(UTC))
     rows = [house.send(str(number)) for number in range(3)]
@@ -55,6 +55,22 @@ def test_a_message_that_waits_for_the_limit_is_told_when_it_goes_and_goes_then(m
     sent_at = house.row(rows[2]).sent_at
     assert sent_at is not None
     assert told - timedelta(seconds=0.01) <= sent_at
+
+
+def test_time_that_passes_while_redis_is_asked_makes_nothing_look_later(make_house: MakeHouse) -> None:
+    house = make_house(session_rate="1/minute")
+    house.add(is_open=False)
+    row, asked = house.accept("hello"), []
+    house.limits.take(str(SESSION), SESSION.user_id)
+
+    def tired() -> datetime:
+        return NOW + timedelta(minutes=len(asked))
+
+    wait = house.limits.wait
+    house.limits.wait = lambda *given: asked.append(given) or wait(*given)  # type: ignore[method-assign]
+    told = Outlook(house.redis, house.limits, lambda _: SESSION.user_id, tired).not_before(row)
+    assert told is not None
+    assert NOW < told <= NOW + timedelta(seconds=60.01)
 
 
 def test_a_redis_that_does_not_answer_is_not_asked_by_the_next_ones_for_a_while(

@@ -49,6 +49,7 @@ class Outlook:
         user = self._owner(message.session_id)
         if user is None or self._monotonic() < self._silent_until:
             return None
+        now = self._calendar()  # before asking: what is told is never later than what will be
         try:
             ahead = LaneQueues(self._connection, message.session_id, self._calendar).ahead(message)
             wait = self._limits.wait(message.session_id, user, ahead)
@@ -56,4 +57,4 @@ class Outlook:
             self._silent_until = self._monotonic() + SILENCE
             log.info("outbox.outlook_unknown", session=message.session_id, error=type(error).__name__)
             return None
-        return self._calendar() + timedelta(seconds=wait) if wait > 0 else None
+        return now + timedelta(seconds=wait) if wait > 0 else None
