@@ -48,7 +48,7 @@ from wahook.outbox.lane import RqLane
 from wahook.outbox.limits import SendLimits
 from wahook.outbox.retries import RetryPolicy
 
-DEADLINE = 15.0
+DEADLINE = 45.0
 HANG, LOST_ACK, CRASH, NOT_READY = "hang", "lost_ack", "crash", "not_ready"
 SESSION = SessionId("1", "2")
 

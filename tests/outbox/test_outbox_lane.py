@@ -222,7 +222,7 @@ def test_enqueuing_twice_puts_one_job_and_rq_itself_refuses_the_second(make_hous
 def test_a_scheduled_message_waits_in_rqs_schedule_until_it_is_due(make_house: MakeHouse) -> None:
     house = make_house()
     house.add()
-    due = datetime.now(UTC) + timedelta(seconds=1.2)
+    due = datetime.now(UTC) + timedelta(seconds=2.5)
     late, row = house.send("late", send_at=due + timedelta(hours=1)), house.send("soon", send_at=due)
     schedule = queues_of(house).queues[Priority.DEFAULT].scheduled_job_registry
     eventually(lambda: schedule.get_job_ids() == [row.message_id, late.message_id])
@@ -246,10 +246,11 @@ def test_messages_due_in_the_same_second_go_in_the_order_of_acceptance(make_hous
 
 def test_a_cancelled_scheduled_message_is_never_sent(make_house: MakeHouse) -> None:
     house = make_house()
-    house.add()
+    house.add(is_open=False)
     due = datetime.now(UTC) + timedelta(seconds=1)
     row, other = house.send("no", send_at=due), house.send("yes", send_at=due)
     house.write(CancelMessage(row.message_id))
+    house.open()
     eventually(lambda: ended(house, other))
     assert house.phone().bodies() == ["yes"]
 
