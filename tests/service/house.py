@@ -21,7 +21,7 @@ from wahook.settings import Settings
 from wahook.simulator import SimulatorThread
 
 API = "/api/whatsapp/sessions"
-PATIENCE = 40.0
+PATIENCE = 60.0
 
 
 def settings_for(data: Path, simulator_url: str, **more: Any) -> Settings:

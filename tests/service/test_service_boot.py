@@ -5,11 +5,10 @@ import signal
 
 import pytest
 
-from actors.events import StatusChanged
+from actors.slots import LaunchSlots
 from tests.service.house import API, ours, until
 from tests.service.test_service_survives import Process, process  # noqa: F401  # a fixture
 from wahook.browser.makers import LocalMaker
-from wahook.service import Service
 
 pytestmark = [pytest.mark.browser]
 PHONES = [f"49151000000{number}" for number in range(1, 7)]
@@ -17,11 +16,11 @@ FRIEND = "491769999999"
 
 
 class Starts:
-    """Every browser's launch and every session's readiness, in the order in which they happened."""
+    """Every browser's launch in its order, and how many were on their way to a page at once."""
 
     def __init__(self, monkeypatch):
         self.order, self.at_once, self.most = [], set(), 0
-        launch = LocalMaker.launch
+        launch, release = LocalMaker.launch, LaunchSlots.release
 
         async def noted(maker, name, *args, **kwargs):
             session_id = name.rpartition(":")[2].removeprefix("chromium-")
@@ -30,14 +29,12 @@ class Starts:
             self.most = max(self.most, len(self.at_once))
             return await launch(maker, name, *args, **kwargs)
 
+        def released(slots, who):
+            self.at_once.discard(who[0])  # before: the next may launch at once
+            release(slots, who)
+
         monkeypatch.setattr(LocalMaker, "launch", noted)
-
-    def heard(self, event):
-        if isinstance(event, StatusChanged) and event.status == "ready":
-            self.at_once.discard(event.session_id)
-
-    def watch(self, service):
-        service.announcer.subscribe(self.heard)
+        monkeypatch.setattr(LaunchSlots, "release", released)
 
     def forget(self):
         self.order, self.at_once, self.most = [], set(), 0
@@ -45,15 +42,7 @@ class Starts:
 
 @pytest.fixture
 def starts(monkeypatch):
-    found = Starts(monkeypatch)
-    make = Service.__init__
-
-    def made(service, settings):
-        make(service, settings)
-        found.watch(service)
-
-    monkeypatch.setattr(Service, "__init__", made)
-    return found
+    return Starts(monkeypatch)
 
 
 @pytest.mark.timeout(240)
@@ -90,13 +79,13 @@ async def test_what_was_up_comes_back_what_was_stopped_or_idle_does_not(process,
     await client.status(idle, "stopped")
     process.more = {}
     await process.end(end)
-    await until("nothing is left", lambda: none_left(process.data), patience=5)
+    await until("nothing is left", lambda: none_left(process.data))
 
     client = await process.start()
     up = await client.linked("1", "up", PHONES[2])
     assert (await client.session(idle))["status"] == "stopped"
     await process.end(end)
-    await until("nothing is left", lambda: none_left(process.data), patience=5)
+    await until("nothing is left", lambda: none_left(process.data))
 
     client = await process.start()
     await client.status(up, "ready")

@@ -64,6 +64,16 @@ async def test_a_scheduled_message_survives_a_restart_and_can_be_cancelled_until
     assert (wire[kept["waMessageId"]], wire[cancelled["waMessageId"]]) == (1, 0)
 
 
+async def test_the_answer_says_until_when_the_limit_holds_a_message_back(open_house):
+    house = await open_house(session_rate_limit="2/minute")
+    session_id = await house.client.create()
+    rows = [await house.client.send(session_id, FRIEND, f"number {number}") for number in range(4)]
+    assert [row["notBefore"] is None for row in rows] == [True, True, False, False]
+    last = await house.client.message(session_id, rows[-1]["messageId"])
+    wait = datetime.fromisoformat(last["notBefore"]) - datetime.now(UTC)
+    assert timedelta(seconds=50) < wait <= timedelta(seconds=60)
+
+
 async def test_typing_is_shown_before_the_message_and_spends_no_attempt(house):
     client = house.client
     session_id = await client.linked("1", "2", PHONE)
@@ -77,6 +87,7 @@ async def test_typing_is_shown_before_the_message_and_spends_no_attempt(house):
     assert time.monotonic() - began >= 1.5
     assert (sent["attempts"], sent["typing"]) == (1, 1.5)
     assert (await client.on_wire())[sent["waMessageId"]] == 1
+    await client.received(friend, sent["waMessageId"])
     assert len(await client.incoming(friend)) == 1
 
 

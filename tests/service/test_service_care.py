@@ -9,12 +9,18 @@ import psutil
 import pytest
 
 from tests.service.house import API, until
+from wahook.profiles import Profiles
 
 pytestmark = [pytest.mark.browser]
 PHONES = [f"4915100000{number:02}" for number in range(10)]
 FRIEND = "491769999999"
 # Short where production would only wait longer.
-QUICK = {"watchdog_interval": 1.0, "heartbeat_interval": 2.0, "page_call_deadline": 4.0}
+QUICK = {
+    "watchdog_interval": 1.0,
+    "heartbeat_interval": 2.0,
+    "activity_interval": 1.0,
+    "page_call_deadline": 4.0,
+}
 
 
 async def linked(house, number):
@@ -73,9 +79,18 @@ async def test_a_page_that_crashes_hangs_or_reloads_heals_by_itself(open_house):
     assert [name for name in house.names() if name in ("qr", "auth_failure")] == []
     restarts = [(await house.client.session(one))["restarts"] for one in sessions]
     assert restarts == [1, 1, 1, 1, 0]
+    for session_id in sessions:
+        await until(f"{session_id} is looked after again", lambda one=session_id: looked_after(house, one))
     keepalive = {"path": f"sessions/{crashed}/keepalive"}
     await house.client.ok("POST", "/api/supervision/stop", keepalive)  # the tree shows it first now
     assert (await house.client.session(crashed))["restarts"] == 1
+
+
+async def looked_after(house, session_id):
+    """The three keepers of this life of it show in the tree that all is well."""
+    keepers = house.service.system.snapshot().find(f"sessions/{session_id}/keepalive")["children"]
+    said = {one["id"]: one["app"].get("last") for one in keepers}
+    return said == {"heartbeat": "connected", "watchdog": "well", "activity": "moved"}
 
 
 async def hung(house, session_id):
@@ -89,20 +104,35 @@ async def hung(house, session_id):
 async def test_a_conflict_needs_a_human_and_a_ban_only_its_end(open_house):
     house = await open_house()
     await house.listen()
-    disputed, banned = await asyncio.gather(linked(house, 0), linked(house, 1))
+    disputed, banned, bold = await asyncio.gather(linked(house, 0), linked(house, 1), bold_one(house, 2))
     house.events.clear()
     await fault(house, 0, "conflict")
     await fault(house, 1, "ban", seconds=5)
-    await asyncio.gather(taken_back(house, disputed), held(house, banned))
+    await fault(house, 2, "conflict")
+    await asyncio.gather(given_way(house, disputed), held(house, banned), healed(house, bold, "CONFLICT"))
     assert house.names("qr", "auth_failure") == []
+    await house.close()
+    await asyncio.to_thread(house.service.stop)
+
+    again = await open_house()
+    await asyncio.gather(*(works(again, one) for one in (banned, bold)))
+    assert (await again.client.session(disputed))["status"] == "error", "a mere restart took it back"
+    assert again.pids(disputed) == []
+    await again.client.ok("POST", f"{API}/{disputed}/start")
+    await works(again, disputed)
 
 
-async def taken_back(house, session_id):
+async def bold_one(house, number):
+    """One that is to take its account back from whoever takes it."""
+    session_id = await house.client.create(str(number), "1", takeOver=True)
+    await house.client.link(session_id, PHONES[number])
+    return session_id
+
+
+async def given_way(house, session_id):
     session = await house.client.status(session_id, "error")
     assert session["lastError"] == "CONFLICT"
     assert (await house.heard("disconnected", sessionId=session_id))["permanent"] is True
-    await house.client.ok("POST", f"{API}/{session_id}/start")
-    await works(house, session_id)
 
 
 async def held(house, session_id):
@@ -142,8 +172,10 @@ async def started_anew(house, session_id, reason, online=None):
     await works(house, session_id)
 
 
-async def test_a_stop_or_a_kill_right_after_the_scan_keeps_the_login(open_house):
-    house = await open_house()
+@pytest.mark.parametrize("store", [None, "directory"])
+async def test_a_stop_or_a_kill_right_after_the_scan_keeps_the_login(open_house, tmp_path, store):
+    remote = {"profile_store": store, "profile_store_url": str(tmp_path / "store"), "profile_key": "ab" * 32}
+    house = await open_house(**(remote if store else {}))
     await house.listen()
     await asyncio.gather(stopped_after_scan(house, 0), killed_when_ready(house, 1))
 
@@ -169,10 +201,12 @@ async def stopped_after_scan(house, number):
 async def killed_when_ready(house, number):
     session_id = await scanned(house, number)
     await house.heard("ready", sessionId=session_id)
-    for process in psutil.Process(house.pids(session_id)[0]).children(recursive=True):
+    (browser,) = house.pids(session_id)
+    for process in psutil.Process(browser).children(recursive=True):
         with suppress(psutil.Error):
             process.kill()
-    os.kill(house.pids(session_id)[0], signal.SIGKILL)
+    with suppress(ProcessLookupError):  # the death of its renderer may have been noticed by now
+        os.kill(browser, signal.SIGKILL)
     await house.heard("reconnected", sessionId=session_id)
     await works(house, session_id)
     assert codes(house, session_id) == 1
@@ -195,3 +229,19 @@ async def test_a_login_refused_at_the_start_gets_a_fresh_profile_if_that_is_want
     await house.client.status(session_id, status)
     if setting:
         await house.client.link(session_id, PHONES[0])
+
+
+async def test_a_session_that_supervision_gave_up_comes_back_by_itself_once_its_trouble_is_over(open_house):
+    house = await open_house(reconnect_max_attempts=1, janitor_interval=0.5)
+    session_id = await linked(house, 0)
+    await house.client.ok("POST", f"{API}/{session_id}/stop")
+    with Profiles(house.service.settings.sessions_path).lock(session_id, "a stranger"):
+        await house.client.ok("POST", f"{API}/{session_id}/start")
+
+        async def retried():
+            changes = house.service.system.transitions
+            return [one for one in changes if one.by == "janitor" and session_id in one.path]
+
+        await until("the janitor has tried it again", retried)
+        assert (await house.client.status(session_id, "error"))["lastError"].startswith("profile_in_use")
+    await works(house, session_id)

@@ -30,8 +30,12 @@ async def test_a_silent_session_gives_its_browser_back_and_a_message_wakes_it(op
     house = await open_house(idle_action="unload", idle_cleanup_after=1, janitor_interval=0.5)
     client = house.client
     await house.listen("1")
-    session_id = await client.linked()
+    session_id = await client.create()
+    await client.status(session_id, "qr")
     (pid,) = house.pids(session_id)
+    code = (await client.ok("GET", f"{API}/{session_id}/qr"))["code"]
+    await client.phone(f"{PHONE}/scan", {"code": code})
+    await house.heard("ready", sessionId=session_id)
     session = await client.status(session_id, "stopped")
     assert (session["desired"], session["lastError"]) == (True, None)
     await until("its process ends", lambda: ended(pid))
@@ -86,7 +90,7 @@ async def test_a_scheduled_message_wakes_its_session_when_it_is_due(house):
     await lie_down(house, session_id)
     health = await client.ok("GET", "/api/health")
     assert health["whatsapp"]["activeSessions"] == 0
-    at = datetime.now(UTC) + timedelta(seconds=2)
+    at = datetime.now(UTC) + timedelta(seconds=4)
     accepted = await client.send(session_id, FRIEND, "later", sendAt=at.isoformat())
     assert accepted["status"] == "scheduled"
     assert (await client.session(session_id))["status"] == "stopped"
@@ -144,6 +148,7 @@ async def test_recycling_under_traffic_loses_and_doubles_nothing_and_is_no_loss(
     client = house.client
     await house.listen("1")
     session_id = await client.linked()
+    await house.heard("ready", sessionId=session_id)
     house.events.clear()
     for round_ in range(4):
         before = house.pids(session_id)
@@ -167,12 +172,17 @@ async def test_recycling_under_traffic_loses_and_doubles_nothing_and_is_no_loss(
     assert [wire[one] for one in client.sent] == [1] * 40
     arrived = [one["waMessageId"] for one in await client.incoming(session_id)]
     assert sorted(arrived) == sorted(client.arrived)
+    await until("all are told", lambda: told(house, 4))
     assert house.names("disconnected", "qr", "ready") == []
     assert house.names("reconnected") == ["reconnected"] * 4
     session = await client.session(session_id)
     assert (session["restarts"], session["lastError"]) == (0, None)
     rows = await client.ok("GET", f"{API}/{session_id}/messages?direction=out&limit=100")
     assert {row["attempts"] for row in rows["messages"]} == {1}
+
+
+async def told(house, count):
+    return len(house.names("reconnected")) >= count
 
 
 async def changed(house, session_id, before):

@@ -27,7 +27,7 @@ async def reaches(house, wanted):
     async def there():
         return await level(house) == wanted
 
-    await until(f"level {wanted}", there, patience=10)
+    await until(f"level {wanted}", there)
 
 
 async def test_a_service_past_its_limit_refuses_one_more_session_and_says_why(open_house):

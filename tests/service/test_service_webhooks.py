@@ -58,7 +58,7 @@ async def test_a_message_reaches_its_webhook_once_even_if_the_receiver_was_down(
 
     (tried,) = (await client.ok("POST", f"{base}/test", {}))["results"]
     assert (tried["delivered"], tried["status"]) == (True, 200)
-    assert receiver.calls[-1].body["event"] == "webhook:test"
+    assert len(events(receiver, "webhook:test")) == 1
 
 
 async def test_addresses_of_the_service_s_own_network_are_refused(open_house, receiver):
