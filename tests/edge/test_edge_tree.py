@@ -157,3 +157,13 @@ async def test_an_operators_name_that_is_none_is_refused(client, name):
 async def test_a_start_that_is_still_waiting_is_a_conflict(client, running):
     await crash(running)
     assert (await act(client, "start", "sessions/user_1_wa_1", 409))["code"] == "restarting"
+
+
+async def test_who_restarts_the_edge_is_answered_before_it_ends(client, running, monkeypatch):
+    async def never(verb, path, by):
+        await asyncio.Event().wait()
+
+    await act(client, "restart", "edge", 404)  # this small tree has none
+    monkeypatch.setattr(running.operations, "act", never)
+    async with asyncio.timeout(5):
+        assert (await act(client, "restart", "edge"))["verb"] == "restart"

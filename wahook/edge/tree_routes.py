@@ -17,6 +17,8 @@ from wahook.edge.routing import Answer, route
 from wahook.edge.schemas import ActBody, NodeRequest, OperatorHeaders, TransitionList, TreeBody, TreeQuery
 
 TREE = "/api/supervision/tree"
+OURSELVES = frozenset({"edge", "root/edge"})
+LAST_WORDS = 0.2  # seconds
 _FORMS = {"json": "application/json", "text": "text/plain", "html": "text/html"}
 _DONE = {200: Answer("Done and recorded.", ActBody)}
 # the rendered page brings its own style and no script
@@ -28,6 +30,7 @@ class TreeRoutes:
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
+        self._acting: asyncio.Future[None] | None = None  # kept: a loop forgets what nobody awaits
 
     @route(
         "GET", TREE, "supervision",
@@ -98,7 +101,11 @@ class TreeRoutes:
         return await self._act("retry", body.path, by_whom(request, headers))
 
     async def _act(self, verb: Verb, path: str, by: str) -> web.StreamResponse:
-        await self._operations.act(verb, path, by)
+        acting = self._acting = asyncio.ensure_future(self._operations.act(verb, path, by))
+        if path in OURSELVES:  # it begins with our end: the answer has to go before
+            await asyncio.wait({acting}, timeout=LAST_WORDS)
+        if path not in OURSELVES or acting.done():
+            await acting
         return json_answer(ActBody(path=path, verb=verb, by=by, state=await self._state(path)))
 
     async def _state(self, path: str) -> str | None:
