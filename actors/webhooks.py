@@ -49,7 +49,7 @@ class WebhookParts:
     sender: WebhookSender
     deliveries_of: Callable[[Event, datetime], tuple[Delivery, ...]]
     writer_path: str
-    stop_deadline: float = 5.0
+    stop_deadline: float = 2.0
 
 
 class WebhooksActor(Actor):

@@ -26,6 +26,7 @@ app = typer.Typer(
 operator_cli.mount(app, read_settings)
 queue_cli.mount(app, read_settings)
 moving.mount(app, read_settings)
+STOP_SECONDS = 5.0  # for all to end in good order; what hangs then is killed, and ten seconds suffice for both
 Port = Annotated[int, typer.Option(min=0, max=65535)]
 
 
@@ -78,7 +79,7 @@ def serve() -> None:
         typer.echo(f"wahook: the API key is in {service.key.path}", err=True)
     stopping.wait()
     ended = service.wait(0)
-    service.stop()
+    service.stop(STOP_SECONDS)
     if ended is not None:
         typer.secho(f"wahook: the supervision tree gave up: {ended.reason}", fg=typer.colors.RED, err=True)
         raise typer.Exit(1)
