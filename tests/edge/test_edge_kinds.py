@@ -130,6 +130,14 @@ async def test_a_file_that_is_none_or_too_large_is_refused(client, running, size
     assert list(running.media.store.root.glob("*")) == []
 
 
+async def test_a_file_that_was_cut_off_on_its_way_is_refused_and_leaves_nothing(client, running):
+    cut = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nthe begin'
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    async with client.post(f"{SESSION}/media", data=cut, headers=headers) as answer:
+        assert (answer.status, (await answer.json())["code"]) == (400, "bad_multipart")
+    assert list(running.media.store.root.glob("*")) == []
+
+
 async def test_a_picture_is_shown_and_a_page_is_not(client, running, tmp_path):
     (tmp_path / "f").write_bytes(b"x")
     running.media.files = {

@@ -55,7 +55,7 @@ class MediaRoutes:
         while (part := await _next(reader)) is not None:
             if isinstance(part, BodyPartReader) and part.name == "file":
                 said = part.headers.get("Content-Type")
-                saved = await self._media.save(id, _pieces(part), said, _plain_name(part.filename))
+                saved = await self._media.save(id, _pieces(part, reader), said, _plain_name(part.filename))
                 body = UploadBody(
                     media_id=saved.media_id, mimetype=saved.mimetype, size=saved.size, filename=saved.filename
                 )
@@ -87,9 +87,11 @@ async def _next(reader: MultipartReader) -> MultipartReader | BodyPartReader | N
         return await reader.next()
 
 
-async def _pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
+async def _pieces(part: BodyPartReader, reader: MultipartReader) -> AsyncIterator[bytes]:
+    """Ends well only at a boundary: what was cut off on its way is no file."""
     while piece := await _piece(part):
         yield piece
+    await _next(reader)
 
 
 async def _piece(part: BodyPartReader) -> bytes:
