@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from aiohttp.resolver import DefaultResolver
 
 from actors.errors import RuleBroken
 from tests.service.house import serving
@@ -161,6 +162,28 @@ async def test_a_redirect_to_an_address_that_is_not_allowed_is_not_followed(tmp_
             only = fetcher(tmp_path, rule_of(("127.0.0.1/32",)))
             assert await refused(only.fetch(MediaDraft(url=outside))) == "media_refused"
     assert reached == []
+
+
+async def test_a_name_that_changes_its_mind_is_judged_at_each_connection(tmp_path, monkeypatch):
+    answers, reached = [["127.0.0.2", "127.0.0.1"], ["127.0.0.2"]], []
+
+    async def resolve(_, host, port=0, family=socket.AF_INET):
+        return [
+            {"hostname": host, "host": one, "port": port, "family": family, "proto": 0, "flags": 0}
+            for one in answers.pop(0)
+        ]
+
+    monkeypatch.setattr(DefaultResolver, "resolve", resolve)
+
+    async def answer(request: web.Request) -> web.Response:
+        reached.append(request.transport.get_extra_info("sockname")[0])
+        raise web.HTTPFound(f"http://files.test:{request.url.port}/again", headers={"Connection": "close"})
+
+    async with serving(answer, host="0.0.0.0") as outside:  # noqa: S104 - on all of this machine's addresses
+        only = fetcher(tmp_path, rule_of(("127.0.0.1/32",)))
+        url = f"http://files.test:{outside.rpartition(':')[2]}/"
+        assert await refused(only.fetch(MediaDraft(url=url))) == "media_refused"
+    assert (reached, answers) == (["127.0.0.1"], []), "judged, connected to what was judged, judged anew"
 
 
 async def test_a_full_volume_is_told_as_such_and_leaves_nothing(tmp_path, monkeypatch):

@@ -214,13 +214,13 @@ def ours(data: Path) -> list[str]:
 
 
 @asynccontextmanager
-async def serving(handler, port: int = 0):
+async def serving(handler, port: int = 0, host: str = "127.0.0.1"):
     """A web server of somebody else's, on loopback; gives its URL."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port)
+    site = web.TCPSite(runner, host, port)
     await site.start()
     try:
         yield f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
