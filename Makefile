@@ -43,7 +43,7 @@ supabase: ready-to-test ## the Supabase mirror before a server that speaks its p
 	$(BIN)/pytest -m supabase tests/supabase $(ARGS)
 
 bench: ready-to-test ## the benchmarks, one after the other
-	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit; done
+	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python -m "bench.$$(basename "$$file" .py)" || exit; done
 
 chaos: ready-to-test ## ten minutes of harm under traffic, then the ledger judges; ARGS="--seed N --minutes M"
 	$(BIN)/python -m tests.chaos $(ARGS)

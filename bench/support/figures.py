@@ -1,0 +1,56 @@
+"""Figures in words, and the price of a commit on this disk."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sqlite3
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+TABLE = "CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, a TEXT UNIQUE, b TEXT)"
+
+
+def percentile(seconds: Sequence[float], percent: int) -> float:
+    """Milliseconds."""
+    return 1000 * statistics.quantiles(seconds, n=100, method="inclusive")[percent - 1]
+
+
+def line(name: str, seconds: Sequence[float], floor: Sequence[float] | None = None) -> str:
+    """A row of the table; with a floor, how far above it."""
+    p50, p99 = percentile(seconds, 50), percentile(seconds, 99)
+    above = "" if floor is None else f"   {p50 - percentile(floor, 50):+7.2f} ms at p50"
+    return f"{name:<44}p50 {p50:7.2f} ms   p99 {p99:7.2f} ms{above}"
+
+
+def load() -> str:
+    """To be read with every figure: those of a busy machine are noise."""
+    return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+
+
+def commits(directory: Path, count: int = 200) -> list[float]:
+    """Seconds of one row with its commit and fsync, by sqlite3 itself and as durable as the journal's."""
+    path = directory / "floor.db"
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(TABLE)
+    took = []
+    for _ in range(count):
+        name = os.urandom(12).hex()
+        began = time.perf_counter()
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("INSERT INTO t VALUES (NULL, ?, ?)", (name, "x" * 200))
+        connection.execute("COMMIT")
+        took.append(time.perf_counter() - began)
+    connection.close()
+    return took
+
+
+def parser(text: str | None) -> argparse.ArgumentParser:
+    """With what all of these have in common."""
+    made = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--directory", type=Path, default=Path.cwd(), help="on a real disk")
+    return made
