@@ -1,0 +1,70 @@
+"""What arrives while the service dies: it is in the page and not yet in the journal."""
+
+import signal
+import sqlite3
+from contextlib import closing
+
+import aiohttp
+import pytest
+
+from tests.service.house import ours, until
+from tests.service.test_service_survives import Process
+from tests.webhooks.house import Receiver
+
+pytestmark = [pytest.mark.browser]
+PHONE = "491510000001"
+FRIEND = "491769999999"
+
+
+@pytest.fixture
+async def receiver():
+    running = await Receiver().start()
+    yield running
+    await running.stop()
+
+
+@pytest.fixture
+async def process(simulator, tmp_path, receiver):
+    async with aiohttp.ClientSession() as http:
+        process = Process(tmp_path / "data", simulator.url, http)
+        process.more = {"WEBHOOKS": receiver.url, "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8"}
+        yield process
+        if process.process is not None and process.process.poll() is None:
+            process.process.kill()
+            process.process.wait()
+
+    async def none_left():
+        return ours(process.data) == []
+
+    await until("strays gone", none_left, patience=5)
+
+
+async def test_what_had_arrived_and_was_not_on_disk_at_the_kill_comes_once_and_in_order(process, receiver):
+    client = await process.start()
+    session_id = await client.linked("1", "2", PHONE)
+    await client.write(PHONE, FRIEND, "on disk")
+    await until("journaled", lambda: client.incoming(session_id))
+    with closing(sqlite3.connect(process.data / "wahook.db", isolation_level=None)) as somebody:
+        somebody.execute("BEGIN IMMEDIATE")  # nobody else commits until the end of this
+        for number in range(12):
+            await client.write(PHONE, FRIEND, f"number {number}")
+        await client.phone(f"{PHONE}/edit", {"from": FRIEND, "message": client.arrived[3], "text": "third"})
+
+        async def taken():
+            async with client.http.get(f"{client.simulator_url}/sim/phones/{PHONE}") as answer:
+                return (await answer.json())["waiting"] == 0
+
+        await until("the page has confirmed them", taken)
+        assert len(await client.incoming(session_id)) == 1
+        await process.end(signal.SIGKILL)
+
+    again = await process.start()
+
+    async def told():
+        return len(receiver.messages()) == 13
+
+    await until("all are delivered", told)
+    assert receiver.messages() == client.arrived
+    rows = await again.incoming(session_id)
+    assert [one["waMessageId"] for one in rows] == client.arrived
+    assert rows[3]["body"] == "third"
