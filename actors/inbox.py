@@ -1,10 +1,11 @@
-"""The way of incoming messages into the journal: live ones wait behind the history that is to be fetched."""
+"""The way of what arrives into the journal: what is live waits behind the history that is to be fetched."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from actors.model import IncomingMessage
+from actors.page import Arrival
 
 OVERLAP = 600  # seconds of history asked for again, because stamps are set by others' clocks
 TRIES = 3  # at a history, before what waits for it goes ahead
@@ -15,17 +16,17 @@ class Inbox:
 
     `floor`: nothing before this Unix time is ours. `newest`: the newest that is journaled, 0 without any.
     What was journaled before is asked for again and dropped there, by its id. Until the first history is
-    there everything waits: a page tells of what comes in before it tells that it is connected.
+    there everything waits: a page tells of what comes in before it tells that it is connected. What is done
+    to messages takes the same way, so that it comes after them. What went ahead of a history that did not
+    come does not move the time since when the next one is wanted.
     """
 
-    def __init__(
-        self, record: Callable[[tuple[IncomingMessage, ...]], None], floor: int, newest: int
-    ) -> None:
+    def __init__(self, record: Callable[[tuple[Arrival, ...]], None], floor: int, newest: int) -> None:
         self._record = record
         self._floor = floor
-        self._newest = newest
-        self._held: list[IncomingMessage] | None = []
-        self._next: list[IncomingMessage] = []
+        self._caught_up = newest
+        self._held: list[Arrival] | None = []
+        self._next: list[Arrival] = []
         self._recording = False
         self._failures = 0
         self.fetching = False  # whether a history is on its way
@@ -39,28 +40,29 @@ class Inbox:
         """A history is asked for. Returns the Unix time since when it is wanted."""
         self.hold()
         self.fetching = True
-        return max(self._floor, self._newest - OVERLAP)
+        return max(self._floor, self._caught_up - OVERLAP)
 
-    def arrived(self, message: IncomingMessage) -> None:
-        """A live message."""
-        if self._held is None:
-            self._pass((message,))
+    def arrived(self, one: Arrival) -> None:
+        """A live message, or what somebody does to one."""
+        if self._held is not None:
+            self._held.append(one)
         else:
-            self._held.append(message)
+            if not self._failures:
+                self._catch_up((one,))
+            self._pass((one,))
 
-    def history(self, messages: Sequence[IncomingMessage]) -> None:
+    def history(self, messages: Sequence[Arrival]) -> None:
         """The history came: pass it on, then what waited."""
-        held, self._held = self._held or [], None
-        self.fetching, self._failures = False, 0
-        known = {message.wa_message_id for message in messages}
-        self._pass((*messages, *(message for message in held if message.wa_message_id not in known)))
+        self._failures = 0
+        self._catch_up((*messages, *(self._held or ())))
+        self._release(messages)
 
     def failed(self) -> None:
         """The history did not come, and will be asked for again; what waits goes ahead after some tries."""
         self.fetching = False
         self._failures += 1
         if self._failures >= TRIES:
-            self.history(())
+            self._release(())
 
     def recorded(self) -> None:
         """The last batch is on disk. Only now the next one goes: one that is told again keeps its place."""
@@ -72,12 +74,25 @@ class Inbox:
         """How many wait."""
         return len(self._held or ()) + len(self._next)
 
-    def _pass(self, messages: tuple[IncomingMessage, ...]) -> None:
+    def _catch_up(self, messages: Sequence[Arrival]) -> None:
+        stamps = (one.timestamp for one in messages if isinstance(one, IncomingMessage))
+        self._caught_up = max(self._caught_up, *stamps, 0)
+
+    def _release(self, messages: Sequence[Arrival]) -> None:
+        held, self._held = self._held or [], None
+        self.fetching = False
+        known = set(map(_id, messages))
+        self._pass((*messages, *(one for one in held if _id(one) is None or _id(one) not in known)))
+
+    def _pass(self, messages: tuple[Arrival, ...]) -> None:
         if not messages:
             return
         if self._recording:
             self._next += messages
             return
         self._recording = True
-        self._newest = max(self._newest, *(message.timestamp for message in messages))
         self._record(messages)
+
+
+def _id(one: Arrival) -> str | None:
+    return one.wa_message_id if isinstance(one, IncomingMessage) else None

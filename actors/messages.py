@@ -16,7 +16,7 @@ from actors.model import (
     PageState,
     SessionConfig,
 )
-from actors.page import NoticeArrived
+from actors.page import Arrival, NoticeArrived
 
 # --- from the page to its session ------------------------------------------------------------------------
 
@@ -198,10 +198,14 @@ class RecordAck:
 
 @dataclass(frozen=True, slots=True)
 class RecordIncoming:
-    """Journal what arrived. -> tuple of those that were new, in the order given."""
+    """Journal what arrived, in order. -> tuple of what was new, in the order given.
+
+    A message is new by its id. A change of a received message is new if its row does not say it already, and
+    its row says it from now on; of other messages, and of what leaves no row, if somebody saw it happen.
+    """
 
     session_id: str
-    messages: tuple[IncomingMessage, ...]
+    messages: tuple[Arrival, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeAlias
 
-from actors.model import JSON
+from actors.model import JSON, IncomingMessage
 
 
 class Noticed(StrEnum):
@@ -18,12 +19,17 @@ class Noticed(StrEnum):
     CALL = "call"
 
 
+CHANGES = frozenset({Noticed.EDITED, Noticed.REVOKED})  # of the message itself
+
+
 @dataclass(frozen=True, slots=True)
 class NoticeArrived:
     """Something happened to a message, or somebody calls.
 
     `wa_id` is the message's bare id, or the call's; `sender` who did it, digits only; `body` the new text or
-    the emoji, `options` those voted for; `timestamp` Unix seconds.
+    the emoji, `options` those voted for; `timestamp` Unix seconds. `peer`: digits of the person whose chat it
+    is, empty in groups. `mark` tells two acts of one kind on one message apart. `found`: nobody saw it
+    happen, the page's store shows it.
     """
 
     what: Noticed
@@ -36,6 +42,12 @@ class NoticeArrived:
     from_me: bool = False
     is_video: bool = False
     is_group: bool = False
+    peer: str = ""
+    mark: str = ""
+    found: bool = False
+
+
+Arrival: TypeAlias = IncomingMessage | NoticeArrived
 
 
 class PageCall(StrEnum):

@@ -17,14 +17,13 @@ from actors.messages import JournalOperation, PageEvent
 from actors.model import (
     JSON,
     Ack,
-    IncomingMessage,
     NumberStatus,
     OutgoingMessage,
     PageState,
     SendReceipt,
     SessionView,
 )
-from actors.page import PageCall
+from actors.page import Arrival, PageCall
 
 
 class WhatsAppClient(Protocol):
@@ -65,8 +64,11 @@ class WhatsAppClient(Protocol):
         """The level of an own message in the page's store or the chat's history, None if it is not known."""
         ...
 
-    def recent_incoming(self, since: int, deadline: float) -> Future[tuple[IncomingMessage, ...]]:
-        """What the page's chats hold that arrived at or after `since` (Unix seconds), oldest first."""
+    def recent_incoming(self, since: int, deadline: float) -> Future[tuple[Arrival, ...]]:
+        """What the page's chats hold that arrived at or after `since` (Unix seconds), oldest first.
+
+        After that, which messages (older ones, too) were changed or deleted as far as its store shows it.
+        """
         ...
 
     def number_status(self, number: str, deadline: float) -> Future[NumberStatus]: ...

@@ -35,8 +35,8 @@ from actors.messages import (
     TakeScreenshot,
     Unload,
 )
-from actors.model import IncomingMessage, SessionStatus
-from actors.page import AskPage, NoticeArrived
+from actors.model import SessionStatus
+from actors.page import Arrival, AskPage, NoticeArrived
 from actors.sending import Looked, Sends, Sent, pass_on
 from actors.session_journal import SessionJournal
 from actors.session_parts import SessionParts
@@ -188,7 +188,7 @@ class SessionActor(Actor):
             case turn.Opened(future=future):
                 self._opened(future)
             case NoticeArrived():
-                self._journal.noticed(message)
+                self._journal.arrived(message)
             case turn.LeftAccount(future=future):
                 self._left(future)
             case Looked():
@@ -374,7 +374,7 @@ class SessionActor(Actor):
         history = self._parts.client.recent_incoming(self._journal.fetch(), self._parts.call_deadline)
         history.add_done_callback(lambda future: self._tell_self(turn.Reconciled(future)))
 
-    def _reconciled(self, future: Future[tuple[IncomingMessage, ...]]) -> None:
+    def _reconciled(self, future: Future[tuple[Arrival, ...]]) -> None:
         if error := future.exception():
             log.warning("session.reconcile_failed", session=self._id, error=type(error).__name__)
             self.context.after(TICK, turn.Reconcile())

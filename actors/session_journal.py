@@ -24,8 +24,8 @@ from actors.messages import (
     UpdateAccount,
     Write,
 )
-from actors.model import IncomingMessage, OutgoingMessage
-from actors.page import NoticeArrived
+from actors.model import OutgoingMessage
+from actors.page import Arrival
 from actors.ports import Announce
 from actors.post import Post
 
@@ -63,10 +63,10 @@ class SessionJournal:
         """A message of ours reached a further level."""
         self._write(RecordAck(self._id, arrived.wa_message_id, arrived.ack))
 
-    def arrived(self, message: IncomingMessage) -> None:
-        """A message came in; it waits while a history is to be fetched."""
-        if self._hearing.counts(message.chat_id):
-            self._inbox.arrived(message)
+    def arrived(self, one: Arrival) -> None:
+        """A message came in, or somebody does something to one; it waits while a history is fetched."""
+        if self._hearing.counts(one.chat_id):
+            self._inbox.arrived(one)
 
     @property
     def fetching(self) -> bool:
@@ -86,7 +86,7 @@ class SessionJournal:
         """From now on messages may be missed: those that come wait for the next history."""
         self._inbox.hold()
 
-    def history(self, messages: Sequence[IncomingMessage] | None) -> None:
+    def history(self, messages: Sequence[Arrival] | None) -> None:
         """The history is here; None: it could not be had."""
         if messages is None:
             self._inbox.failed()
@@ -105,8 +105,8 @@ class SessionJournal:
             case (_, DomainError()):
                 log.warning("session.journal_refused", session=self._id, operation=type(operation).__name__)
             case (RecordIncoming(), tuple() as new):
-                for message in new:
-                    self._announce(session_view.received(self._id, message))
+                for one in new:
+                    self._announce(session_view.arrived(self._id, one))
             case (RecordAck(), OutgoingMessage() as row):
                 self._announce(MessageAck(self._id, row.message_id, row.wa_message_id, row.ack, row.status))
 
@@ -114,12 +114,7 @@ class SessionJournal:
         """Repeat what got no answer within `after` seconds."""
         self._post.tell_again(self._now(), after)
 
-    def noticed(self, notice: NoticeArrived) -> None:
-        """Somebody did something to a message, or calls: told, and not written down."""
-        if self._hearing.counts(notice.chat_id):
-            self._announce(session_view.noticed(self._id, notice))
-
-    def _record(self, messages: tuple[IncomingMessage, ...]) -> None:
+    def _record(self, messages: tuple[Arrival, ...]) -> None:
         self._write(RecordIncoming(self._id, messages))
 
     def _write(self, operation: JournalOperation) -> None:

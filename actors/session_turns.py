@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from actors.model import IncomingMessage
+from actors.page import Arrival
 from actors.session_state import LoginSettled
 
 log = structlog.get_logger(__name__)
@@ -36,7 +36,7 @@ class LeftAccount:
 class Reconciled:
     """What the page's chats hold."""
 
-    future: Future[tuple[IncomingMessage, ...]]
+    future: Future[tuple[Arrival, ...]]
 
 
 @dataclass(frozen=True, slots=True)

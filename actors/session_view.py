@@ -16,7 +16,7 @@ from actors.events import (
     PollVote,
 )
 from actors.model import Account, IncomingMessage, SessionStatus, SessionView
-from actors.page import NoticeArrived, Noticed
+from actors.page import Arrival, NoticeArrived, Noticed
 from supervision import Exit
 
 
@@ -79,6 +79,11 @@ def connected(
 def expiry(now: datetime, lives: int) -> datetime:
     """When a code that was just shown ends; `lives` in seconds."""
     return now + timedelta(seconds=lives)
+
+
+def arrived(session_id: str, one: Arrival) -> Event:
+    """The event of what is on disk now."""
+    return received(session_id, one) if isinstance(one, IncomingMessage) else noticed(session_id, one)
 
 
 def received(session_id: str, message: IncomingMessage) -> MessageReceived:

@@ -1,6 +1,6 @@
 """Webhooks' place in the tree: owns the sender, and has what happens to sessions journaled for it.
 
-What happens to messages is journaled for webhooks in the messages' own commits; see docs/webhooks.md.
+What happens to messages, and calls, are journaled for webhooks in their own commits; see docs/webhooks.md.
 """
 
 from __future__ import annotations

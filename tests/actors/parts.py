@@ -10,7 +10,7 @@ from functools import partial
 from actors import session_state
 from actors.keepalive import KeepaliveParts
 from actors.messages import CloseLane, Journaled, OpenLane, RecordAck, RecordIncoming, UpdateAccount, Write
-from actors.model import Account, OutgoingMessage, PageState, SessionStatus, SessionView
+from actors.model import Account, IncomingMessage, OutgoingMessage, PageState, SessionStatus, SessionView
 from actors.session import SessionActor
 from actors.session_parts import SessionMemory, SessionParts, classify
 from actors.slots import LaunchSlots
@@ -143,8 +143,8 @@ class Writer(Actor):
     def result(self, operation):
         match operation:
             case RecordIncoming(messages=messages):
-                new = tuple(one for one in messages if one.wa_message_id not in self.world.known)
-                self.world.known |= {one.wa_message_id for one in messages}
+                new = tuple(one for one in messages if _id(one) not in self.world.known)
+                self.world.known |= {_id(one) for one in messages}
                 return new
             case RecordAck(wa_message_id=wa_message_id, ack=ack):
                 if wa_message_id in self.world.ours:
@@ -152,6 +152,10 @@ class Writer(Actor):
                         "msg_1", ID, "492", "hi", wa_message_id, status=ack.status, ack=ack
                     )
         return None
+
+
+def _id(one):
+    return one.wa_message_id if isinstance(one, IncomingMessage) else (one.what, one.wa_id, one.mark)
 
 
 class LaneLog(Actor):

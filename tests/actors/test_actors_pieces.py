@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 from actors.inbox import OVERLAP, TRIES, Inbox
 from actors.messages import DeleteAccount
 from actors.model import IncomingMessage
+from actors.page import NoticeArrived, Noticed
 from actors.post import Post
 from actors.slots import LaunchSlots
 
@@ -55,6 +58,21 @@ def test_a_history_that_fails_again_and_again_does_not_hold_messages_up_for_ever
     assert passed == [(message(1, 100),)]
 
 
+def test_what_went_ahead_of_a_failing_history_does_not_hide_what_was_missed_before_it():
+    passed = []
+    inbox = Inbox(passed.append, floor=0, newest=5000)
+    inbox.arrived(message(2, 9000))
+    for _ in range(TRIES):
+        inbox.fetch()
+        inbox.failed()
+    inbox.recorded()
+    inbox.arrived(message(3, 9100))
+    assert [one.wa_message_id for batch in passed for one in batch] == ["IN2", "IN3"]
+    assert inbox.fetch() == 5000 - OVERLAP
+    inbox.history([message(1, 6000), message(2, 9000)])
+    assert inbox.fetch() == 9000 - OVERLAP
+
+
 def test_an_inbox_puts_the_history_before_what_came_meanwhile():
     passed = []
     inbox = Inbox(passed.append, floor=0, newest=0)
@@ -62,6 +80,19 @@ def test_an_inbox_puts_the_history_before_what_came_meanwhile():
     inbox.arrived(message(2, 200))
     inbox.history([message(1, 100)])
     assert passed == [(message(1, 100), message(2, 200))]
+
+
+def test_what_is_done_to_a_message_waits_behind_it():
+    passed = []
+    inbox = Inbox(passed.append, floor=0, newest=0)
+    edit = NoticeArrived(Noticed.EDITED, "IN2", "492@c.us", "492", 900, body="x")
+    found = replace(edit, wa_id="IN1", found=True)
+    inbox.arrived(message(2, 200))
+    inbox.arrived(edit)
+    inbox.fetch()
+    inbox.history([message(1, 100), message(2, 200), found])
+    assert passed == [(message(1, 100), message(2, 200), found, edit)]
+    assert inbox.fetch() == max(0, 200 - OVERLAP), "a notice's stamp is nobody's arrival"
 
 
 def test_an_empty_history_writes_nothing():

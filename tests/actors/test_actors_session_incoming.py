@@ -7,6 +7,7 @@ from actors.messages import (
     StateChanged,
 )
 from actors.model import IncomingMessage
+from actors.page import NoticeArrived, Noticed
 from tests.actors.parts import CONNECTED, CREATED, OPENING
 
 
@@ -28,6 +29,23 @@ def test_a_message_that_comes_twice_is_announced_once(ready):
     ready.page(MessageArrived(message(1)))
     ready.page(MessageArrived(message(1)))
     assert ready.names() == ["message:received"]
+
+
+def test_what_is_done_to_a_message_is_told_once_it_is_on_disk_and_after_the_message(world):
+    world.start()
+    world.answer("open")
+    world.page(StateChanged(CONNECTED))
+    edit = NoticeArrived(Noticed.EDITED, "IN1", "492@c.us", "492", 5, body="better")
+    world.page(MessageArrived(message(1)))
+    world.page(edit)
+    world.writer_deaf = True
+    world.answer("recent_incoming", ())
+    assert not {"message:received", "message:edited"} & set(world.names())
+    world.writer_deaf = False
+    world.tree.advance(10)
+    assert world.operations(RecordIncoming)[-1].messages == (message(1), edit)
+    assert world.names()[-2:] == ["message:received", "message:edited"]
+    assert world.events[-1].body == "better"
 
 
 def test_live_messages_wait_behind_the_history(world):

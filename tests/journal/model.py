@@ -21,6 +21,7 @@ from actors.messages import (
     UpdateAccount,
 )
 from actors.model import Account, Ack, IncomingMessage, MessageStatus, OutgoingMessage
+from actors.page import Arrival, Noticed
 
 PROVED = [MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ]
 
@@ -120,15 +121,25 @@ class Model:
         self.out[row.message_id] = after
         return after
 
-    def _incoming(self, session: str, messages: tuple[IncomingMessage, ...]) -> object:
+    def _incoming(self, session: str, arrivals: tuple[Arrival, ...]) -> object:
         if session not in self.accounts:
-            return "unknown_session" if messages else ()
-        new = []
-        for message in messages:
-            if (session, message.wa_message_id) not in self.received:
-                self.received[session, message.wa_message_id] = message
-                new.append(message)
-        return tuple(new)
+            return "unknown_session" if arrivals else ()
+        return tuple(one for one in arrivals if self._is_new(session, one))
+
+    def _is_new(self, session: str, one: Arrival) -> bool:
+        if isinstance(one, IncomingMessage):
+            return self.received.setdefault((session, one.wa_message_id), one) is one
+        row = self.received.get((session, one.wa_id))
+        if one.what not in (Noticed.EDITED, Noticed.REVOKED):
+            return True
+        if row is None:
+            return not one.found
+        if row.type == "revoked" or (one.what is Noticed.EDITED and row.body == one.body):
+            return False
+        deleted = replace(row, type="revoked", body="", has_media=False)
+        changed = replace(row, body=one.body)
+        self.received[session, one.wa_id] = changed if one.what is Noticed.EDITED else deleted
+        return True
 
     def _update(self, operation: UpdateAccount) -> object:
         if operation.session_id not in self.accounts:

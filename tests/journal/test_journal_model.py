@@ -20,6 +20,7 @@ from actors.messages import (
     UpdateAccount,
 )
 from actors.model import Ack, MessageStatus
+from actors.page import NoticeArrived, Noticed
 
 from .conftest import NOON, OTHER, SESSION, Bench, account, empty, incoming, message
 from .model import Model, comparable
@@ -46,9 +47,17 @@ CHANGES = st.builds(
 ENDINGS = st.sampled_from(
     [MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.FAILED, MessageStatus.QUEUED]
 )
-ARRIVALS = st.lists(
-    st.builds(lambda number, body: incoming(f"in{number}", body=body or ""), st.integers(0, 4), TEXTS)
+ARRIVED = st.builds(lambda number, body: incoming(f"in{number}", body=body or ""), st.integers(0, 4), TEXTS)
+NOTICED = st.builds(
+    lambda what, number, body, found: NoticeArrived(
+        what, f"in{number}", "49@c.us", "49", 1, body=body, found=found
+    ),
+    st.sampled_from(Noticed),
+    st.integers(0, 4),
+    st.sampled_from(["x", "y"]),
+    st.booleans(),
 )
+ARRIVALS = st.lists(ARRIVED | NOTICED)
 OPERATIONS: st.SearchStrategy[JournalOperation] = st.one_of(
     st.builds(AcceptMessage, MESSAGES, st.sampled_from([None, 300])),
     st.builds(BeginAttempt, IDS),

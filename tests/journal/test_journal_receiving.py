@@ -5,13 +5,24 @@ import pytest
 from actors.errors import RuleBroken
 from actors.messages import DeleteAccount, RecordIncoming
 from actors.model import IncomingMessage
+from actors.page import Arrival, NoticeArrived, Noticed
 from wahook.journal.stored import Received
 
 from .conftest import NOON, OTHER, SESSION, Bench, incoming
 
 
-def record(bench: Bench, *messages: IncomingMessage, session: str = SESSION) -> object:
-    return bench.one(RecordIncoming(session, messages))
+def record(bench: Bench, *arrivals: Arrival, session: str = SESSION) -> object:
+    return bench.one(RecordIncoming(session, arrivals))
+
+
+def notice(what: Noticed, wa_id: str = "a", body: str = "", *, found: bool = False) -> NoticeArrived:
+    return NoticeArrived(what, wa_id, "4917@c.us", "4917", 5, body=body, peer="4917", found=found)
+
+
+def kept(bench: Bench, wa_id: str = "a") -> IncomingMessage:
+    found = bench.journal.reader.received(SESSION, wa_id)
+    assert found is not None
+    return found.message
 
 
 def test_new_messages_come_back_in_the_order_given(bench: Bench):
@@ -28,9 +39,7 @@ def test_every_field_of_a_message_survives(bench: Bench):
 def test_what_is_known_is_not_new_again(bench: Bench):
     record(bench, incoming("a"), incoming("b"))
     assert record(bench, incoming("b", body="changed"), incoming("c"), incoming("a")) == (incoming("c"),)
-    kept = bench.journal.reader.received(SESSION, "b")
-    assert kept is not None
-    assert kept.message.body == "body b"
+    assert kept(bench, "b").body == "body b"
 
 
 def test_what_comes_twice_in_one_batch_is_new_once(bench: Bench):
@@ -79,9 +88,7 @@ def test_what_cannot_be_stored_is_replaced_and_the_message_kept(
 ):
     expected = incoming("a", **stored)
     assert record(bench, incoming("a", **changes)) == (expected,)
-    kept = bench.journal.reader.received(SESSION, "a")
-    assert kept is not None
-    assert kept.message == expected
+    assert kept(bench) == expected
 
 
 def test_the_newest_stamp_is_known_for_each_session(bench: Bench):
@@ -93,3 +100,50 @@ def test_the_newest_stamp_is_known_for_each_session(bench: Bench):
 
 def test_an_unknown_message_is_none(bench: Bench):
     assert bench.journal.reader.received(SESSION, "a") is None
+
+
+# -- what is done to them ------------------------------------------------------------------------------------
+
+
+def test_an_edited_message_reads_as_it_is_now_and_is_new_once(bench: Bench):
+    edit = notice(Noticed.EDITED, body="better")
+    assert record(bench, incoming("a"), edit, edit) == (incoming("a"), edit)
+    assert record(bench, notice(Noticed.EDITED, body="better", found=True)) == ()
+    assert kept(bench) == incoming("a", body="better")
+
+
+def test_a_message_deleted_for_everyone_has_nothing_left_and_nothing_brings_it_back(bench: Bench):
+    revoke, late = notice(Noticed.REVOKED, found=True), notice(Noticed.EDITED, body="back")
+    record(bench, incoming("a", has_media=True))
+    assert record(bench, revoke, notice(Noticed.REVOKED), late, incoming("a")) == (revoke,)
+    assert kept(bench) == incoming("a", type="revoked", body="", has_media=False)
+
+
+def test_what_leaves_no_row_is_always_new(bench: Bench):
+    acts = tuple(notice(what) for what in (Noticed.REACTION, Noticed.VOTE, Noticed.CALL))
+    record(bench, incoming("a"))
+    assert record(bench, *acts) == acts
+    assert kept(bench) == incoming("a")
+
+
+def test_a_change_of_an_unknown_message_is_new_only_if_somebody_saw_it(bench: Bench):
+    seen, found = (notice(Noticed.EDITED, body="x", found=found) for found in (False, True))
+    assert record(bench, seen, found) == (seen,)
+
+
+def test_each_session_changes_its_own_row_only(bench: Bench):
+    record(bench, incoming("a"), session=OTHER)
+    record(bench, incoming("a"))
+    record(bench, notice(Noticed.EDITED, body="theirs"), session=OTHER)
+    assert kept(bench) == incoming("a")
+
+
+def test_a_change_that_cannot_be_stored_is_stored_with_replacements(bench: Bench):
+    record(bench, incoming("a"), notice(Noticed.EDITED, body="a\0b"))
+    assert kept(bench).body == "a\N{REPLACEMENT CHARACTER}b"
+
+
+def test_a_notice_for_an_unknown_session_is_refused(bench: Bench):
+    refused = record(bench, notice(Noticed.REACTION), session="user_9_wa_9")
+    assert isinstance(refused, RuleBroken)
+    assert refused.code == "unknown_session"

@@ -1,5 +1,7 @@
 """What others do to messages, their votes and calls, as a program outside hears it; and what is not heard."""
 
+import time
+
 import pytest
 
 from tests.service.house import API, until
@@ -39,6 +41,49 @@ async def test_edits_revokes_reactions_votes_and_calls_are_events(house):
     assert (await house.heard("message:revoked", id=theirs))["fromMe"] is False
     names = ("message:edited", "message:reaction", "poll:vote", "call", "message:revoked")
     assert sorted(house.names(*names)) == sorted(names), "each once"
+
+
+async def test_what_was_changed_while_the_session_was_away_is_told_once_and_read_as_it_is(open_house):
+    house = await open_house()
+    client = house.client
+    session_id = await client.linked("1", "2", PHONE)
+    there = []
+    for text, age in (("teh first", 5000), ("a secret", 5000), ("as it was", 0)):  # seconds: older ones, too
+        body = {"from": FRIEND, "text": text, "t": int(time.time()) - age}
+        there.append((await client.phone(f"{PHONE}/messages", body))["id"])
+
+    async def journaled():
+        return [one["waMessageId"] for one in await client.incoming(session_id)] == there
+
+    await until("all are journaled", journaled)
+    await client.ok("POST", f"{API}/{session_id}/stop")
+    away = [await client.write(PHONE, FRIEND, text) for text in ("teh third", "never mind")]
+    for message, text in ((there[0], "the first"), (away[0], "the third")):
+        await client.phone(f"{PHONE}/edit", {"from": FRIEND, "message": message, "text": text})
+    for message in (there[1], away[1]):
+        await client.phone(f"{PHONE}/revoke", {"from": FRIEND, "message": message})
+    await house.listen()
+    last = []
+    for _ in range(2):  # the second time nothing is new
+        await client.ok("POST", f"{API}/{session_id}/start")
+        await client.status(session_id, "ready")
+        last.append(await client.write(PHONE, FRIEND, "that is all"))
+        await house.heard("message:received", id=last[-1])
+        await client.ok("POST", f"{API}/{session_id}/stop")
+    names = ("message:received", "message:edited", "message:revoked")
+    told = [(name, body["id"]) for name, body in house.events if name in names and body["id"] not in last]
+    assert told == [
+        ("message:received", away[0]),  # one that was deleted meanwhile has nothing to tell
+        ("message:edited", there[0]),
+        ("message:revoked", there[1]),
+    ]
+    rows = {one["waMessageId"]: (one["type"], one["body"]) for one in await client.incoming(session_id)}
+    assert {message: rows[message] for message in rows if message not in last} == {
+        there[0]: ("chat", "the first"),
+        there[1]: ("revoked", ""),
+        there[2]: ("chat", "as it was"),
+        away[0]: ("chat", "the third"),
+    }
 
 
 async def test_groups_are_not_heard_when_they_are_to_be_ignored(open_house):

@@ -25,6 +25,7 @@ from actors.messages import (
 )
 from actors.mirror import Pace, pause_after
 from actors.model import Account, Ack, MessageStatus, SessionConfig
+from actors.page import NoticeArrived, Noticed
 from wahook.journal.stored import Received
 from wahook.supabase import faults
 from wahook.supabase.changes import ACCOUNT, DELETED, MESSAGE, Mirrored
@@ -143,6 +144,12 @@ def test_a_message_is_noted_by_its_id_alone_whatever_befalls_it():
         assert tuple(policy.of(operation, result)) == (place,), operation
     arrived = policy.of(RecordIncoming(SESSION, ()), (incoming("b"),))
     assert list(arrived) == [MirrorChange(MESSAGE, "b", {"session": SESSION, "direction": "in"})]
+    changed = policy.of(RecordIncoming(SESSION, ()), (notice(Noticed.EDITED), notice(Noticed.REVOKED)))
+    assert list(changed) == [MirrorChange(MESSAGE, "b", {"session": SESSION, "direction": "in"})]
+
+
+def notice(what: Noticed, **more: bool) -> NoticeArrived:
+    return NoticeArrived(what, "b", "49@c.us", "49", 1, body="better", **more)
 
 
 def test_what_changed_nothing_is_not_noted():
@@ -155,6 +162,7 @@ def test_what_changed_nothing_is_not_noted():
         (EndAttempt("msg_a", MessageStatus.SENT), None),
         (RecordAck(SESSION, "3EB0a", Ack.READ), None),
         (RecordIncoming(SESSION, ()), ()),
+        (RecordIncoming(SESSION, ()), (notice(Noticed.CALL), notice(Noticed.EDITED, from_me=True))),
         (DeleteAccount(SESSION), False),
         (SaveAccount(NEW), (NEW, True)),
     ):

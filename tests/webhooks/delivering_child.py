@@ -1,4 +1,4 @@
-"""Run as a process of its own by test_webhooks_killed: messages arrive and are delivered until it is killed.
+"""Run as a process of its own by test_webhooks_killed: messages arrive and are edited until it is killed.
 
 The id of each message that is journaled goes to the pipe given by its number, in one unbuffered write.
 """
@@ -12,7 +12,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from tests.webhooks.house import House
+from actors.messages import RecordIncoming
+from actors.page import NoticeArrived, Noticed
+from tests.webhooks.house import SESSION, House
 
 CHATS = 5
 
@@ -28,6 +30,11 @@ def die_after(engine: sa.Engine, commits: int) -> None:
     sa.event.listen(engine, "checkin", checkin)
 
 
+def edit(message: str, sender: str) -> NoticeArrived:
+    """Its sender changes its text."""
+    return NoticeArrived(Noticed.EDITED, message, f"{sender}@c.us", sender, 1, body="better", mark="1")
+
+
 async def main(data: str, url: str, pipe: int, commits: int) -> None:
     """As fast as the journal answers, in several chats at once. `commits` 0: until killed."""
     house = House(Path(data)).start()
@@ -39,6 +46,7 @@ async def main(data: str, url: str, pipe: int, commits: int) -> None:
         for _ in itertools.count():
             (message,) = await house.arrive(1, f"491700{number}")
             os.write(pipe, f"{message}\n".encode())
+            await house.write(RecordIncoming(SESSION, (edit(message, f"491700{number}"),)))
 
     await asyncio.gather(*(chat(number) for number in range(CHATS)))
 

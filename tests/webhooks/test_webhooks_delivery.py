@@ -9,7 +9,7 @@ from yarl import URL
 from actors import tree
 from actors.durable import TaskState
 from actors.errors import RuleBroken
-from actors.events import Disconnected, MessageEdited, Qr, Ready, StatusChanged
+from actors.events import Disconnected, Qr, Ready, StatusChanged
 from actors.messages import (
     AcceptMessage,
     BeginAttempt,
@@ -20,6 +20,7 @@ from actors.messages import (
     RetryMessage,
 )
 from actors.model import Ack, MessageStatus, OutgoingMessage, Webhook
+from actors.page import NoticeArrived, Noticed
 from tests.ports import free_port
 
 from .house import SESSION, incoming, until
@@ -127,16 +128,44 @@ async def test_session_events_come_in_order_and_each_receiver_hears_what_it_aske
     }
 
 
-async def test_what_happens_to_a_message_comes_after_it_although_it_needs_no_row_of_its_own(house, receiver):
+def noticed(what: Noticed, wa_id: str, **more) -> NoticeArrived:
+    values = {"chat_id": "990001@lid", "sender": "4917001", "timestamp": 1, "peer": "4917001"}
+    return NoticeArrived(what, wa_id, **(values | more))
+
+
+async def test_what_is_done_to_a_message_comes_after_it_also_where_its_chat_has_another_address(
+    house, receiver
+):
     failures = [500, 500]
     receiver.answer = lambda _: failures.pop() if failures else 200
     await house.account(Webhook(receiver.url, ("message:*",)))
     (message,) = await house.arrive(1, "4917001")
-    house.announcer(
-        MessageEdited(SESSION, message, "4917001@c.us", "4917001", "better", from_me=False, timestamp=1)
-    )
+    await house.write(RecordIncoming(SESSION, (noticed(Noticed.EDITED, message, body="better"),)))
     await house.settled(TaskState.DONE, 2)
     assert [call.body["event"] for call in receiver.calls] == ["message:received"] * 3 + ["message:edited"]
+    assert receiver.calls[-1].body["payload"]["body"] == "better"
+
+
+async def test_edits_deletions_reactions_votes_and_calls_are_in_the_commit_and_told_once(house, receiver):
+    await house.account(receiver.url)
+    (message,) = await house.arrive()
+    acts = tuple(noticed(what, message, body="x", mark="1") for what in Noticed)
+    again = noticed(Noticed.REACTION, message, body="x", mark="2")
+    for arrivals in (acts, acts, (again,)):  # told twice: the answer was lost
+        await house.write(RecordIncoming(SESSION, arrivals))
+    last = await house.arrive()
+    await house.settled(TaskState.DONE, 8)
+    names = ["edited", "revoked", "reaction"]
+    assert [call.body["event"] for call in receiver.calls] == [
+        "message:received",
+        *(f"message:{name}" for name in names),
+        "poll:vote",
+        "call",
+        "message:reaction",
+        "message:received",
+    ]
+    assert receiver.messages() == [message, *last]
+    assert len({call.headers["X-Webhook-Id"] for call in receiver.calls}) == 8
 
 
 async def test_a_global_receiver_hears_every_session_and_one_url_hears_once(open_house, receiver):

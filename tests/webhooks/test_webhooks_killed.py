@@ -48,21 +48,25 @@ def run_and_kill(data, url: str, answers: int = 0, commits: int = 0) -> set[str]
     return {line.strip() for line in [*answered, *rest] if line.endswith("\n")}
 
 
-def stored(data: Path) -> set[str]:
-    """All messages that are on disk."""
+def stored(data: Path, *, edited: bool = False) -> set[str]:
+    """All messages that are on disk; with `edited` those whose text is another than at first."""
+    query = sa.select(messages_in.c.wa_message_id)
+    if edited:
+        query = query.where(messages_in.c.body == "better")
     with open_journal(f"sqlite:///{data}/wahook.db") as journal, journal.engines.read.connect() as connection:
-        return set(connection.execute(sa.select(messages_in.c.wa_message_id)).scalars())
+        return set(connection.execute(query).scalars())
 
 
 def in_order(receiver: Receiver) -> bool:
-    """Whether each chat's messages came first in the order of their numbers; repeats do not count."""
-    seen: dict[str, list[int]] = {}
+    """Whether each chat's messages came in the order of their numbers, each before its edit; repeats do not
+    count."""
+    seen: dict[str, list[tuple[int, bool]]] = {}
     for call in receiver.calls:
-        numbers = seen.setdefault(call.body["payload"]["from"], [])
-        number = int(call.message.removeprefix("in"))
-        if number not in numbers:
-            numbers.append(number)
-    return all(numbers == sorted(numbers) for numbers in seen.values())
+        steps = seen.setdefault(call.body["payload"]["from"], [])
+        step = int(call.message.removeprefix("in")), call.body["event"] == "message:edited"
+        if step not in steps:
+            steps.append(step)
+    return all(steps == sorted(steps) for steps in seen.values())
 
 
 @pytest.mark.parametrize("answers", [1, 40, 200])
@@ -87,7 +91,7 @@ async def test_a_kill_right_after_the_commit_loses_nothing(open_house, tmp_path,
 
 async def all_arrive(open_house, data: Path, receiver: Receiver, answered: set[str]) -> None:
     """After the next start: each message on disk at least once, in order, with one id, and nothing else."""
-    journaled = stored(data)
+    journaled, edited = stored(data), stored(data, edited=True)
     assert answered <= journaled
     before = len(receiver.calls)
     receiver.answer = lambda _: 200
@@ -96,10 +100,13 @@ async def all_arrive(open_house, data: Path, receiver: Receiver, answered: set[s
     last = await house.arrive()
     await until("all arrived", lambda: {*journaled, *last} <= {*receiver.messages()})
     await until("nothing is left", lambda: not house.deliveries(TaskState.PENDING))
+    told = {call.message for call in receiver.calls if call.body["event"] == "message:edited"}
+    assert told == edited, "what the rows say was told"
     assert house.deliveries(TaskState.DEAD) == []
     assert in_order(receiver)
-    ids: dict[str, str] = {}
+    ids: dict[tuple[str, str], str] = {}
     for call in receiver.calls:
-        assert ids.setdefault(call.message, call.headers["X-Webhook-Id"]) == call.headers["X-Webhook-Id"]
-    after = [call.message for call in receiver.calls[before:]]
+        what = call.message, call.body["event"]
+        assert ids.setdefault(what, call.headers["X-Webhook-Id"]) == call.headers["X-Webhook-Id"]
+    after = [call.raw for call in receiver.calls[before:]]
     assert len(after) == len(set(after)), "what is not killed delivers once"

@@ -19,6 +19,7 @@ from actors.messages import (
     StateChanged,
 )
 from actors.model import Ack, IncomingMessage, NumberStatus, PageState
+from actors.page import NoticeArrived, Noticed
 from wahook.whatsapp.calls import PageCallFailed, failure
 from wahook.whatsapp.decoding import BadPayload, ack_of, ban_end, logout_reason, number_status, page_event
 from wahook.whatsapp.narrator import Narrator
@@ -27,6 +28,10 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 MESSAGE = {
     "id": "A1", "chat": "1@c.us", "sender": "1", "body": "b", "type": "chat", "t": 7, "group": False,
     "media": False, "name": None,
+}  # fmt: skip
+NOTICE = {
+    "what": "vote", "id": "A1", "chat": "9@lid", "sender": "1", "body": "", "t": 7, "options": ["yes"],
+    "mine": False, "video": False, "group": False, "peer": "1", "mark": "1 7", "found": True,
 }  # fmt: skip
 STATE = {"authenticated": True, "mode": "MAIN", "socket": "CONNECTED", "phone": "49", "name": "Ada"}
 
@@ -44,6 +49,12 @@ STATE = {"authenticated": True, "mode": "MAIN", "socket": "CONNECTED", "phone": 
         (
             {"kind": "message", "message": MESSAGE},
             MessageArrived(IncomingMessage("A1", "1@c.us", "1", "b", "chat", 7)),
+        ),
+        (
+            {"kind": "notice", **NOTICE},
+            NoticeArrived(
+                Noticed.VOTE, "A1", "9@lid", "1", 7, options=("yes",), peer="1", mark="1 7", found=True
+            ),
         ),
         ({"kind": "something new"}, None),
     ],

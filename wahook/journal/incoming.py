@@ -1,34 +1,60 @@
-"""Operations on incoming messages, inside the writer's transaction."""
+"""Operations on what arrives, inside the writer's transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
+from itertools import groupby
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from actors.errors import RuleBroken
 from actors.messages import RecordIncoming
 from actors.model import IncomingMessage
-from wahook.journal import rows
+from actors.page import CHANGES, Arrival, NoticeArrived, Noticed
+from wahook.journal import rows, sessions
 from wahook.journal.schema import messages_in
 from wahook.journal.text import storable
 
+REVOKED = "revoked"  # the type of a message that was deleted for everyone, in WhatsApp's own word
 _CHUNK = 500  # ids in one question: databases limit parameters
 _LATEST = 2**53  # what a page's number can hold exactly, and any database
+_T = TypeVar("_T", IncomingMessage, NoticeArrived)
 
 
-def record(
-    connection: sa.Connection, operation: RecordIncoming, now: datetime
-) -> tuple[IncomingMessage, ...]:
-    """Insert those that are new by their WhatsApp id, each once; these, in the order given."""
+def record(connection: sa.Connection, operation: RecordIncoming, now: datetime) -> tuple[Arrival, ...]:
+    """Insert messages that are new by their WhatsApp id, each once; change those that were changed.
+
+    What was new, in the order given. RuleBroken("unknown_session").
+    """
+    new: list[Arrival] = []
+    for kind, run in groupby(map(_clean, operation.messages), key=type):
+        if kind is IncomingMessage:
+            new += _messages(connection, operation.session_id, _all(run, IncomingMessage), now)
+        else:
+            new += _notices(connection, operation.session_id, _all(run, NoticeArrived))
+    return tuple(new)
+
+
+def _all(run: Iterable[Arrival], kind: type[_T]) -> list[_T]:
+    return [one for one in run if isinstance(one, kind)]
+
+
+# -- messages -----------------------------------------------------------------------------------------------
+
+
+def _messages(
+    connection: sa.Connection, session_id: str, messages: Sequence[IncomingMessage], now: datetime
+) -> list[IncomingMessage]:
     offered: dict[str, IncomingMessage] = {}
-    for message in map(_clean, operation.messages):
+    for message in messages:
         offered.setdefault(message.wa_message_id, message)
-    known = _known(connection, operation.session_id, list(offered))
-    new = tuple(message for wa_id, message in offered.items() if wa_id not in known)
+    known = _known(connection, session_id, list(offered))
+    new = [message for wa_id, message in offered.items() if wa_id not in known]
     if new:
-        values = [rows.incoming_values(operation.session_id, message, now) for message in new]
+        values = [rows.incoming_values(session_id, message, now) for message in new]
         connection.execute(sa.insert(messages_in), values)
     return new
 
@@ -44,10 +70,45 @@ def _known(connection: sa.Connection, session_id: str, wa_ids: list[str]) -> Col
     return known
 
 
-def _clean(message: IncomingMessage) -> IncomingMessage:
-    texts = {f.name: value for f in fields(message) if isinstance(value := getattr(message, f.name), str)}
-    cleaned = {name: storable(text) for name, text in texts.items()}
-    timestamp = min(max(message.timestamp, 0), _LATEST)
-    if cleaned == texts and timestamp == message.timestamp:
-        return message
-    return replace(message, timestamp=timestamp, **cleaned)  # type: ignore[arg-type]
+# -- what is done to them -----------------------------------------------------------------------------------
+
+
+def _notices(
+    connection: sa.Connection, session_id: str, notices: Sequence[NoticeArrived]
+) -> list[NoticeArrived]:
+    if sessions.find(connection, session_id) is None:
+        raise RuleBroken("unknown_session", f"there is no session {session_id}")
+    return [one for one in notices if _is_new(connection, session_id, one)]
+
+
+def _is_new(connection: sa.Connection, session_id: str, notice: NoticeArrived) -> bool:
+    """And the message's row says it from now on, if there is one."""
+    if notice.what not in CHANGES:
+        return True
+    this = messages_in.c.session_id == session_id, messages_in.c.wa_message_id == notice.wa_id
+    query = sa.select(messages_in.c.body, messages_in.c.type).where(*this)
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        return not notice.found
+    changes = _changes(row, notice)
+    if changes:
+        connection.execute(sa.update(messages_in).where(*this).values(changes))
+    return bool(changes)
+
+
+def _changes(row: sa.RowMapping, notice: NoticeArrived) -> dict[str, Any]:
+    """The columns that are others now. Nothing comes back from a deletion."""
+    if row["type"] == REVOKED:
+        return {}
+    if notice.what is Noticed.REVOKED:
+        return {"type": REVOKED, "body": "", "has_media": False}
+    return {} if row["body"] == notice.body else {"body": notice.body}
+
+
+def _clean(one: Arrival) -> Arrival:
+    texts = {f.name: value for f in fields(one) if type(value := getattr(one, f.name)) is str}
+    cleaned: dict[str, Any] = {name: storable(text) for name, text in texts.items()}
+    timestamp = min(max(one.timestamp, 0), _LATEST)
+    if cleaned == texts and timestamp == one.timestamp:
+        return one
+    return replace(one, timestamp=timestamp, **cleaned)

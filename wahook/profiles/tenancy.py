@@ -15,8 +15,8 @@ import structlog
 
 from actors.errors import Fault, PermanentLoss, TransientLoss
 from actors.messages import PageEvent, ProfileClosed, ProfileReady, StateChanged
-from actors.model import JSON, Ack, IncomingMessage, NumberStatus, OutgoingMessage, PageState, SendReceipt
-from actors.page import PageCall
+from actors.model import JSON, Ack, NumberStatus, OutgoingMessage, PageState, SendReceipt
+from actors.page import Arrival, PageCall
 from actors.ports import WhatsAppClient
 from wahook.profiles import snapshot
 from wahook.profiles.errors import ArchiveDamaged, ProfileInUse, WrongKey
@@ -202,7 +202,7 @@ class Tenant:
     def find_sent(self, message: OutgoingMessage, deadline: float) -> Future[Ack | None]:
         return self._client.find_sent(message, deadline)
 
-    def recent_incoming(self, since: int, deadline: float) -> Future[tuple[IncomingMessage, ...]]:
+    def recent_incoming(self, since: int, deadline: float) -> Future[tuple[Arrival, ...]]:
         return self._client.recent_incoming(since, deadline)
 
     def number_status(self, number: str, deadline: float) -> Future[NumberStatus]:

@@ -26,6 +26,7 @@ def apply(
             _own(record, sender)
             text = str(text_field(body, "text"))
             record["caption" if "filehash" in record else "body"] = text
+            record["latestEditMsgKey"] = serial
             return "edit", {"id": record["id"], "body": text}
         case "revoke":
             _own(record, sender)

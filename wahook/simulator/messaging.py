@@ -8,7 +8,7 @@ from wahook.simulator.accounts import Account, Record
 from wahook.simulator.calls import Call, Operations
 from wahook.simulator.errors import SimulatorError
 from wahook.simulator.faults import FaultKind
-from wahook.simulator.network import ACK_DEVICE, ACK_PLAYED, ACK_READ, Network
+from wahook.simulator.network import ACK_DEVICE, ACK_PLAYED, ACK_READ, Network, new_message_id
 from wahook.simulator.numbers import address, number_of
 from wahook.simulator.wire import Answer
 
@@ -106,6 +106,7 @@ class Messaging:
 
         def apply(record: Record) -> None:
             record["caption" if "filehash" in record else "body"] = body
+            record["latestEditMsgKey"] = new_message_id()
 
         return self._alter(call, "edit", apply, body=body)
 

@@ -8,7 +8,7 @@
 | lost until a human acts, or given up | status `error`, error_message |
 | stopped or logged out | status `initializing`, or `error` with the error that it had |
 | AI switched on or off for one that was ready once | ai_enabled |
-| a message arrived, was accepted, sent, read, given up, cancelled | its row |
+| a message arrived, was changed, deleted for everyone, accepted, sent, read, given up, cancelled | its row |
 | deleted | its rows are deleted |
 | what there was before the mirror | accounts that were ready once, but their status; messages |
 
@@ -35,7 +35,8 @@ from actors.messages import (
     RetryMessage,
     UpdateAccount,
 )
-from actors.model import JSON, Account, Direction, OutgoingMessage
+from actors.model import JSON, Account, Direction, IncomingMessage, OutgoingMessage
+from actors.page import CHANGES, Arrival
 
 ACCOUNT, MESSAGE, DELETED = "account", "message", "deleted"  # kinds of changes
 
@@ -60,7 +61,8 @@ class Mirrored:
             case DeleteAccount(session_id=session_id), True:
                 return (MirrorChange(DELETED, session_id, {}),)
             case RecordIncoming(session_id=session_id), tuple() as new:
-                return [_message(session_id, one.wa_message_id, Direction.IN) for one in new]
+                rows = dict.fromkeys(row for one in new if (row := _row(one)) is not None)
+                return [_message(session_id, row, Direction.IN) for row in rows]
             case BeginCopy(), tuple() as accounts:
                 return [_copied(account) for account in accounts]
             case GoOnCopying(), tuple() as names:
@@ -131,6 +133,13 @@ def _columns(account: Account, operation: UpdateAccount) -> dict[str, JSON]:
 def _given(value: object) -> bool:
     """A column that is written with a value, neither UNSET nor None."""
     return value is not None and value is not UNSET
+
+
+def _row(one: Arrival) -> str | None:
+    """The message whose row is new, or another than before."""
+    if isinstance(one, IncomingMessage):
+        return one.wa_message_id
+    return one.wa_id if one.what in CHANGES and not one.from_me else None
 
 
 def _message(session_id: str, wa_message_id: str, direction: Direction) -> MirrorChange:

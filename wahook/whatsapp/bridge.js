@@ -12,6 +12,7 @@
   const STATE_NET_MS = 5000; // should an event of the page's be missing, this finds the change
   const HISTORY_PAGE = 50;
   const HISTORY_LIMIT = 1000;
+  const REVOCABLE_S = 2 * 24 * 3600; // WhatsApp lets messages be changed or deleted for about so long
   // Not messages from somebody: notices, signals, and what is not decrypted yet.
   const IGNORED = new Set([
     'ciphertext', 'protocol', 'gp2', 'e2e_notification', 'notification', 'notification_template', 'call_log',
@@ -329,8 +330,12 @@
     ready();
     const chats = store().ChatStore.getModelsArray().filter((chat) => !(chat.t < since));
     const found = [];
-    for (const chat of chats) found.push(...(await historyOf(chat, since)).filter(isIncoming).map(plain));
-    return found.sort((a, b) => a.t - b.t);
+    for (const chat of chats) found.push(...await historyOf(chat, since));
+    const loaded = store().MsgStore.getModelsArray().filter((msg) => msg.t >= since - REVOCABLE_S);
+    const changed = new Map([...found, ...loaded].map((msg) => [keyOf(msg).id, msg]));
+    return [
+      ...found.filter(isIncoming).map(plain).sort((a, b) => a.t - b.t), ...kit.changesOf([...changed.values()]),
+    ];
   }
 
   async function numberStatus({ number }) {

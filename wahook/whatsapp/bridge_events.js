@@ -9,29 +9,38 @@
   const key = (value) => (typeof value === 'string' ? store().MsgKey.fromString(value) : value);
   const seconds = (value) => Math.floor(Number(value ?? 0) / (Number(value) > 1e11 ? 1000 : 1));
 
+  const plain = (what, mark, fields) => ({
+    what, mark, options: [], body: '', video: false, found: false, t: Math.floor(Date.now() / 1000), ...fields,
+  });
+
   // Once each: the page tells of some things by more than one way.
-  function notice(what, unique, fields) {
-    const name = `${what} ${unique}`;
+  function notice(what, mark, fields) {
+    const name = `${what} ${fields.id} ${mark}`;
     if (told.has(name)) return;
     told.add(name);
     if (told.size > KEPT) told.delete(told.values().next().value);
-    push('notice', { what, options: [], body: '', video: false, t: Math.floor(Date.now() / 1000), ...fields });
+    push('notice', plain(what, mark, fields));
   }
 
-  const place = (id) => ({ id: id.id, chat: text(id.remote), group: text(id.remote).endsWith('@g.us') });
+  const isGroup = (chat) => text(chat).endsWith('@g.us');
+  const place = ({ id, remote }) => ({
+    id, chat: text(remote), group: isGroup(remote), peer: isGroup(remote) ? '' : digits(remote),
+  });
+
+  const authorOf = (msg, id) => digits(
+    id.fromMe ? window.WPP.conn.getMyUserId() : msg.author ?? id.participant ?? msg.from ?? id.remote);
+
+  const changed = (msg, id) => ({ ...place(id), sender: authorOf(msg, id), mine: id.fromMe });
 
   function edited({ msg }) {
     const id = keyOf(msg);
-    const sender = id.fromMe ? digits(window.WPP.conn.getMyUserId()) : digits(msg.author ?? msg.from ?? id.remote);
-    notice('edited', `${id.id} ${text(msg.latestEditMsgKey)}`, {
-      ...place(id), sender, body: String(bodyOf(msg)), mine: id.fromMe,
-    });
+    notice('edited', text(msg.latestEditMsgKey), { ...changed(msg, id), body: String(bodyOf(msg)) });
   }
 
   function revoked({ refId, from, author }) {
     const id = key(refId);
     const sender = id.fromMe ? digits(window.WPP.conn.getMyUserId()) : digits(author ?? from ?? id.remote);
-    notice('revoked', id.id, { ...place(id), sender, mine: id.fromMe });
+    notice('revoked', '', { ...place(id), sender, mine: id.fromMe });
   }
 
   function reacted({ id, msgId, reactionText, sender, timestamp }) {
@@ -46,17 +55,26 @@
     const number = digits(sender);
     if (isMe(number)) return;
     const options = selectedOptions.filter(Boolean).map(({ name }) => String(name));
-    notice('vote', `${key(msgId).id} ${number} ${timestamp}`, {
+    notice('vote', `${number} ${timestamp}`, {
       ...place(key(msgId)), sender: number, options, mine: false, t: seconds(timestamp),
     });
   }
 
-  function called({ id, isGroup, isVideo, offerTime, sender }) {
-    notice('call', id, {
-      id: String(id), chat: text(sender), group: Boolean(isGroup), sender: digits(sender), video: Boolean(isVideo),
-      mine: false, t: seconds(offerTime),
+  function called({ id, isGroup: inGroup, isVideo, offerTime, sender }) {
+    notice('call', '', {
+      id: String(id), chat: text(sender), group: Boolean(inGroup), sender: digits(sender), video: Boolean(isVideo),
+      peer: inGroup ? '' : digits(sender), mine: false, t: seconds(offerTime),
     });
   }
+
+  // What was done to others' messages while nobody listened, as far as the store shows it.
+  kit.changesOf = (msgs) => msgs.filter((msg) => !keyOf(msg).fromMe).flatMap((msg) => {
+    const id = keyOf(msg);
+    const fields = { ...changed(msg, id), found: true };
+    if (msg.type === 'revoked') return [plain('revoked', '', fields)];
+    return msg.latestEditMsgKey
+      ? [plain('edited', text(msg.latestEditMsgKey), { ...fields, body: String(bodyOf(msg)) })] : [];
+  });
 
   watchers.push((on) => {
     on('chat.msg_edited', edited);

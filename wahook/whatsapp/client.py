@@ -18,13 +18,13 @@ from structlog.contextvars import bind_contextvars
 
 from actors.errors import DeadlinePassed, Fault, SendFailed, SessionNotReady
 from actors.messages import PageEvent
-from actors.model import JSON, Ack, IncomingMessage, NumberStatus, OutgoingMessage, PageState, SendReceipt
-from actors.page import PageCall
+from actors.model import JSON, Ack, NumberStatus, OutgoingMessage, PageState, SendReceipt
+from actors.page import Arrival, PageCall
 from wahook.browser.driver import ChromeDriver, SeleniumFault
 from wahook.browser.makers import BrowserMaker
 from wahook.loop import LoopThread
 from wahook.whatsapp import settling
-from wahook.whatsapp.decoding import ack_of, incoming, number_status, page_state
+from wahook.whatsapp.decoding import ack_of, arrival, number_status, page_state
 from wahook.whatsapp.life import PageLife
 from wahook.whatsapp.narrator import Narrator
 from wahook.whatsapp.plan import Plan
@@ -101,7 +101,7 @@ class PageClient:
     def find_sent(self, message: OutgoingMessage, deadline: float) -> Future[Ack | None]:
         return self._run(self._find(message, deadline), deadline)
 
-    def recent_incoming(self, since: int, deadline: float) -> Future[tuple[IncomingMessage, ...]]:
+    def recent_incoming(self, since: int, deadline: float) -> Future[tuple[Arrival, ...]]:
         return self._run(self._recent(since, deadline), deadline)
 
     def number_status(self, number: str, deadline: float) -> Future[NumberStatus]:
@@ -155,9 +155,9 @@ class PageClient:
         answer = await self._live().ask("findSent", _as_asked(message), deadline)
         return None if answer is None else ack_of(answer["ack"])
 
-    async def _recent(self, since: int, deadline: float) -> tuple[IncomingMessage, ...]:
+    async def _recent(self, since: int, deadline: float) -> tuple[Arrival, ...]:
         answer = await self._live().ask("recentIncoming", {"since": since}, deadline)
-        return tuple(incoming(data) for data in answer)
+        return tuple(arrival(data) for data in answer)
 
     async def _number(self, number: str, deadline: float) -> NumberStatus:
         return number_status(await self._live().ask("numberStatus", {"number": number}, deadline))

@@ -19,7 +19,7 @@ from actors.messages import (
     StateChanged,
 )
 from actors.model import Ack, IncomingMessage, NumberStatus, PageState
-from actors.page import NoticeArrived, Noticed
+from actors.page import Arrival, NoticeArrived, Noticed
 
 EPOCH_FROM = 1_000_000_000  # a ban's end may be told as a moment instead of a length
 
@@ -60,6 +60,11 @@ def _event(data: dict[str, Any], now: datetime) -> PageEvent | None:  # noqa: PL
             return None
 
 
+def arrival(data: dict[str, Any]) -> Arrival:
+    """Of the history: a message, or what became of one."""
+    return notice(data) if "what" in data else incoming(data)
+
+
 def incoming(data: dict[str, Any]) -> IncomingMessage:
     return IncomingMessage(
         wa_message_id=str(data["id"]),
@@ -86,6 +91,9 @@ def notice(data: dict[str, Any]) -> NoticeArrived:
         from_me=bool(data["mine"]),
         is_video=bool(data["video"]),
         is_group=bool(data["group"]),
+        peer=str(data["peer"]),
+        mark=str(data["mark"]),
+        found=bool(data["found"]),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,13 +16,22 @@ from wahook.edge.wire import packet_of
 
 
 def deliveries(
-    event: Event, receivers: Iterable[Webhook], chat: str | None, now: datetime, patience: timedelta
+    event: Event,
+    receivers: Iterable[Webhook],
+    chat: str | None,
+    now: datetime,
+    patience: timedelta,
+    *,
+    mark: str = "",
 ) -> tuple[Delivery, ...]:
-    """One for each receiver. Within one `chat` they go in order; None is a chat of its own."""
+    """One for each receiver. Within one `chat` they go in order; None is a chat of its own.
+
+    Events of one `mark` are one and the same: their deliveries have the same ids.
+    """
     wanted = tuple(receivers)
     if not wanted:
         return ()
-    news = News(event.name, event.session_id, packet_of(event).payload, now)
+    news = News(event.name, event.session_id, packet_of(event).payload, now, mark)
     return tuple(news.to(one.url, chat, now + patience) for one in wanted)
 
 
@@ -33,10 +43,11 @@ class News:
     session_id: str
     payload: dict[str, JSON]
     at: datetime
+    mark: str = ""
 
     def to(self, url: str, chat: str | None, give_up_at: datetime) -> Delivery:
         """With an id of its own, which stays the same however often it is sent."""
-        delivery_id = f"evt_{uuid4().hex}"
+        delivery_id = f"evt_{self._marked(url) if self.mark else uuid4().hex}"
         body = {
             "id": delivery_id,
             "event": self.name,
@@ -46,3 +57,7 @@ class News:
         }
         raw = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         return Delivery(delivery_id, self.session_id, url, self.name, raw, chat=chat, give_up_at=give_up_at)
+
+    def _marked(self, url: str) -> str:
+        said = json.dumps([self.session_id, url, self.name, self.mark])
+        return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:32]

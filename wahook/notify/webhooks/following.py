@@ -6,7 +6,18 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from actors.durable import Delivery
-from actors.events import Event, MessageAck, MessageFailed, MessageReceived, MessageSent
+from actors.events import (
+    Event,
+    IncomingCall,
+    MessageAck,
+    MessageEdited,
+    MessageFailed,
+    MessageReaction,
+    MessageReceived,
+    MessageRevoked,
+    MessageSent,
+    PollVote,
+)
 from actors.messages import (
     DeleteAccount,
     EndAttempt,
@@ -16,12 +27,14 @@ from actors.messages import (
     SaveAccount,
     UpdateAccount,
 )
-from actors.model import Account, IncomingMessage, MessageStatus, OutgoingMessage
-from actors.session_view import received
+from actors.model import Account, IncomingMessage, MessageStatus, OutgoingMessage, Webhook
+from actors.page import Arrival
+from actors.session_view import arrived
 from wahook.notify.webhooks.envelope import deliveries
 from wahook.notify.webhooks.receivers import Receivers
 
-JOURNALED = frozenset(kind.name for kind in (MessageReceived, MessageSent, MessageAck, MessageFailed))
+_ARRIVING = MessageReceived, MessageEdited, MessageRevoked, MessageReaction, PollVote, IncomingCall
+JOURNALED = frozenset(kind.name for kind in (*_ARRIVING, MessageSent, MessageAck, MessageFailed))
 _ON_WIRE = frozenset({MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ})
 
 
@@ -59,11 +72,12 @@ class WebhookConsequences:
         self._follow(operation, result)
         return tuple(
             one
-            for event, chat in happened(operation, before, result)
-            for one in deliveries(
-                event, self._receivers.hearing(event.session_id, event.name), chat, now, self._patience
-            )
+            for event, chat, mark in happened(operation, before, result)
+            for one in deliveries(event, self._hearing(event), chat, now, self._patience, mark=mark)
         )
+
+    def _hearing(self, event: Event) -> Sequence[Webhook]:
+        return self._receivers.hearing(event.session_id, event.name)
 
     def committed(self, added: Sequence[Delivery]) -> None:
         """Hand them to the sender."""
@@ -86,29 +100,29 @@ class WebhookConsequences:
 
 def happened(
     operation: JournalOperation, before: OutgoingMessage | None, result: object
-) -> Iterator[tuple[Event, str]]:
-    """The events of an operation, in order, each with its chat. Pure."""
+) -> Iterator[tuple[Event, str, str]]:
+    """The events of an operation, in order, each with its chat, and its mark if it leaves no row. Pure."""
     match operation, result:
-        case RecordIncoming(session_id=session_id), tuple() as messages:
-            for message in messages:
-                if isinstance(message, IncomingMessage):
-                    yield received(session_id, message), chat_of(message)
+        case RecordIncoming(session_id=session_id), tuple() as new:
+            for one in new:
+                yield arrived(session_id, one), chat_of(one), _mark(one)
         case ((RecordAck() | EndAttempt()), OutgoingMessage() as after) if before is not None:
             for event in _outgoing(operation, before, after):
-                yield event, after.to
+                yield event, after.to, ""
 
 
-def chat_of(message: IncomingMessage) -> str:
+def chat_of(one: Arrival) -> str:
     """A number for one person, as outgoing messages name them; the chat's id for a group."""
-    return message.chat_id if message.is_group else message.sender
+    if one.is_group:
+        return one.chat_id
+    return one.sender if isinstance(one, IncomingMessage) else one.peer or one.sender
 
 
-def chat_of_event(event: Event) -> str | None:
-    """The same for what happens to messages that are there already: edits, reactions, …; None elsewhere."""
-    chat = getattr(event, "chat_id", None)
-    if not isinstance(chat, str):
-        return None
-    return chat if chat.endswith("@g.us") else chat.partition("@")[0]
+def _mark(one: Arrival) -> str:
+    """What is told twice must not be delivered twice, and no row says that it is known."""
+    if isinstance(one, IncomingMessage):
+        return ""
+    return f"{one.wa_id} {one.sender} {one.mark}"
 
 
 def _outgoing(

@@ -21,7 +21,7 @@ from wahook.journal.opening import OpenedJournal
 from wahook.notify.webhooks.commands import JOURNAL_DEADLINE, CommandsParts, WebhookCommands
 from wahook.notify.webhooks.dispatcher import SenderParts
 from wahook.notify.webhooks.envelope import deliveries
-from wahook.notify.webhooks.following import JOURNALED, WebhookConsequences, chat_of_event
+from wahook.notify.webhooks.following import JOURNALED, WebhookConsequences
 from wahook.notify.webhooks.line import Limits
 from wahook.notify.webhooks.policy import CircuitPolicy, Retries
 from wahook.notify.webhooks.receivers import Receivers
@@ -98,13 +98,13 @@ class Webhooks:
                 raise RuleBroken("webhook_refused", f"a webhook's URL {fault}")
 
     def hear(self, event: Event) -> None:
-        """Announced events; those of messages follow from the journal, which loses none."""
+        """Announced events; those of messages and calls follow from the journal, which loses none."""
         if event.name not in JOURNALED and self.receivers.hearing(event.session_id, event.name):
             self._system().handle(tree.WEBHOOKS).tell(EventHappened(event, self._calendar()))
 
     def _deliveries_of(self, event: Event, at: datetime) -> tuple[Delivery, ...]:
         hearing = self.receivers.hearing(event.session_id, event.name)
-        return deliveries(event, hearing, chat_of_event(event), at, self._patience)
+        return deliveries(event, hearing, None, at, self._patience)
 
     def _accounts(self) -> Iterable[Account]:
         assert self._journal is not None, "open() first"  # noqa: S101
