@@ -75,12 +75,16 @@ class Keeper(Actor):
             if self._ready:
                 self.beat()
             else:
-                self.context.report(last="session not ready")
+                self.rest()
         return None
 
     def beat(self) -> None:
         """What this one does."""
         raise NotImplementedError
+
+    def rest(self) -> None:
+        """What it does while the session is not ready: that state has deadlines of its own."""
+        self.context.report(last="session not ready")
 
     @property
     def _ready(self) -> bool:
@@ -111,18 +115,26 @@ class Heartbeat(Keeper):
         """Not connected: the session is told, and reconnects. No answer: it gets another browser."""
         try:
             state, rtt = self._timed(self._parts.client.state)
-            if state.connected:
-                self._timed(self._parts.client.send_presence)
         except (WahookError, TimeoutError) as error:
             self._failed(type(error).__name__, answers=not isinstance(error, DeadlinePassed | TimeoutError))
             return
         now = self._parts.calendar()
         if state.connected:
             self._write(AccountChanges(last_seen=now, last_check=now))
-            self._result(True, "connected", rtt)
+            self._show_presence(rtt)
         else:
             self._write(AccountChanges(last_check=now))
             self._failed(_words(state))
+
+    def _show_presence(self, rtt: float) -> None:
+        """A connected page that cannot do this is no reason for another, which could do it no better."""
+        try:
+            self._timed(self._parts.client.send_presence)
+        except (WahookError, TimeoutError) as error:
+            log.warning("heartbeat.no_presence", session=self._parts.session_id, reason=type(error).__name__)
+            self._result(False, f"connected, no presence: {type(error).__name__}", rtt)
+        else:
+            self._result(True, "connected", rtt)
 
     def _failed(self, why: str, *, answers: bool = True) -> None:
         log.warning("heartbeat.failed", session=self._parts.session_id, reason=why)
@@ -144,7 +156,7 @@ class Watchdog(Keeper):
     def handle(self, message: object) -> object:
         """Beat, or look again."""
         if isinstance(message, _LookAgain) and self._ready:
-            self._look(not_connected=partial(self._bite, "not connected", self._parts.client.kill))
+            self._look(not_connected=partial(self._bite, "not connected"))
         return super().handle(message)
 
     def beat(self) -> None:
@@ -160,13 +172,20 @@ class Watchdog(Keeper):
         state = None if judge(busy, None, self._limit) is Verdict.ACTOR_STUCK else self._ask_page()
         match judge(busy, state, self._limit):
             case Verdict.ACTOR_STUCK:
-                self._bite("actor stuck", lambda: self._session.kill("watchdog: stuck"))
+                self._unstick()
             case Verdict.PAGE_HANGS:
-                self._bite("page hangs", self._parts.client.kill)
+                self._bite("page hangs")
             case Verdict.NOT_CONNECTED:
                 not_connected()
             case Verdict.WELL:
                 self._result(True, "well")
+
+    def rest(self) -> None:
+        """An actor can be stuck in any state, and none of its own deadlines passes then."""
+        if judge(self._session.stamp().busy_for, None, self._limit) is Verdict.ACTOR_STUCK:
+            self._unstick()
+        else:
+            super().rest()
 
     @property
     def _limit(self) -> float:
@@ -178,9 +197,15 @@ class Watchdog(Keeper):
         except (Fault, TimeoutError):
             return None
 
-    def _bite(self, why: str, kill: Callable[[], object]) -> None:
-        if not self._ready:
-            return  # it was noticed meanwhile
+    def _unstick(self) -> None:
+        """Supervision kills the browser with the actor, which may only notice by that."""
+        self._kill("actor stuck", lambda: self._session.kill("watchdog: stuck"))
+
+    def _bite(self, why: str) -> None:
+        if self._ready:  # else it was noticed meanwhile
+            self._kill(why, self._parts.client.kill)
+
+    def _kill(self, why: str, kill: Callable[[], object]) -> None:
         log.warning("watchdog.kill", session=self._parts.session_id, reason=why)
         self._result(False, why)
         kill()

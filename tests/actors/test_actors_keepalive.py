@@ -3,7 +3,7 @@ from functools import partial
 
 import pytest
 
-from actors.errors import DeadlinePassed
+from actors.errors import DeadlinePassed, Fault
 from actors.keepalive import SECOND_LOOK, Activity, Beat, Heartbeat, Watchdog
 from actors.messages import StateChanged, UpdateAccount
 from actors.model import SessionStatus
@@ -91,6 +91,18 @@ def test_a_heartbeat_without_an_answer_tells_the_session(ready):
     ready.tree.tell("heartbeat", Beat())
     assert ready.status is SessionStatus.RECONNECTING
     assert last(ready, "heartbeat") == "DeadlinePassed"
+
+
+@pytest.mark.parametrize("error", [Fault("no such function"), DeadlinePassed("page")])
+def test_a_connected_page_that_can_show_no_presence_is_seen_and_keeps_its_browser(ready, error):
+    ready.client.presets["send_presence"] = lambda: done(error=error)
+    ready.written.clear()
+    ready.tree.tell("heartbeat", Beat())
+    assert ready.status is SessionStatus.READY
+    assert last(ready, "heartbeat") == f"connected, no presence: {type(error).__name__}"
+    assert ready.tree.system.snapshot().find("heartbeat")["heartbeat"]["misses"] == 1
+    (write,) = ready.operations(UpdateAccount)
+    assert write.changes.last_seen == ready.calendar()
 
 
 def test_the_watchdog_kills_a_browser_that_hangs(ready):
