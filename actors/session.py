@@ -198,6 +198,8 @@ class SessionActor(Actor):
                     self._step(Suspected("unacknowledged", answers=False))
             case turn.Reconciled(future=history):
                 self._reconciled(history)
+            case turn.StartOver():
+                self._parts.slots.release(self._slot)
 
     @property
     def _ready(self) -> bool:
@@ -218,10 +220,9 @@ class SessionActor(Actor):
     def _pass_on(self, future: Future[Any]) -> None:
         pass_on(future, self.context.defer_reply())
 
-    # -- the page ---------------------------------------------------------------------------------------
-
     def _open(self) -> None:
         self._do(session_state.begin(self._parts.policy))
+        self.context.after(self._parts.policy.open_deadline, turn.StartOver())
         opening = self._parts.client.open(self.context.incarnation, self._tell_self)
         opening.add_done_callback(lambda future: self._tell_self(turn.Opened(future)))
 

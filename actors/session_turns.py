@@ -19,6 +19,11 @@ class LaunchGranted:
 
 
 @dataclass(frozen=True, slots=True)
+class StartOver:
+    """A start has had its time: whatever it still waits for, the next session's turn is not held up by it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """The page is on its way, or is not."""
 

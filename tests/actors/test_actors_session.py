@@ -195,6 +195,19 @@ def test_a_logout_that_the_page_refuses_is_told_to_the_asker(ready):
     assert ready.status is SessionStatus.READY
 
 
+def test_a_start_whose_sync_takes_minutes_holds_nobody_else_up(world):
+    turns = []
+    world.start()
+    world.slots.request("another", lambda: turns.append("another"))
+    world.answer("open")
+    world.page(StateChanged(OPENING))
+    world.tree.advance(59)
+    assert turns == []
+    world.tree.advance(2)
+    assert turns == ["another"]
+    assert world.status is SessionStatus.AUTHENTICATED
+
+
 def test_a_reload_by_the_page_is_healed_without_a_new_browser(ready):
     ready.page(StateChanged(OPENING))
     ready.page(StateChanged(CONNECTED))
