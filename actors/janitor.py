@@ -1,4 +1,4 @@
-"""Goes round once an hour: silent sessions, old rows, caches of profiles that nobody uses."""
+"""Goes round once an hour: sessions given up or silent, old rows, caches of profiles that nobody uses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import structlog
 
 from actors.durable import Prune
 from actors.errors import JournalError
-from actors.janitor_policy import IdleAction, at_rest, silent
+from actors.janitor_policy import IdleAction, another_chance, at_rest, silent
 from actors.messages import Write
 from actors.model import Account, SessionView
 from actors.ports import Calendar, Storehouse
@@ -24,10 +24,16 @@ FIRST = 600.0  # seconds; a service that is restarted every day has a janitor to
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JanitorParts:
-    """`accounts` reads the journal, blocking. Times in seconds; `kept` of what was delivered."""
+    """`accounts` reads the journal, blocking. Times in seconds; `kept` of what was delivered.
+
+    `exhausted`: the sessions that supervision starts no more, so often have they failed. `retry` starts one,
+    without waiting.
+    """
 
     accounts: Callable[[], Sequence[Account]]
     views: Callable[[], Mapping[str, SessionView]]
+    exhausted: Callable[[], Sequence[str]]
+    retry: Callable[[str], object]
     storehouse: Storehouse
     calendar: Calendar
     session_path: Callable[[str], str]
@@ -65,13 +71,14 @@ class Janitor(Actor):
             log.warning("janitor.journal_away", error=type(error).__name__)
             return None
         told = self._tell_silent(accounts)
+        retried = self._retry_exhausted(accounts)
         now, freed = self.context.clock.monotonic(), 0
         if now - self._daily_at >= DAY:
             self._daily_at = now
             self._prune()
             freed = self._tidy(accounts)
         at = self._parts.calendar().isoformat(timespec="seconds")
-        self.context.report(at=at, silent=told, **({"freed": freed} if freed else {}))
+        self.context.report(at=at, silent=told, retried=retried, **({"freed": freed} if freed else {}))
         return None
 
     def _tell_silent(self, accounts: Sequence[Account]) -> int:
@@ -82,6 +89,14 @@ class Janitor(Actor):
             log.info("janitor.silent", session=session_id, action=str(parts.action))
             self.context.lookup(parts.session_path(session_id)).tell(message)
         return len(told)
+
+    def _retry_exhausted(self, accounts: Sequence[Account]) -> int:
+        """An outage of some hours must not end in sessions that wait for a human."""
+        again = another_chance(self._parts.exhausted(), accounts)
+        for session_id in again:
+            log.info("janitor.retry", session=session_id)
+            self._parts.retry(session_id)
+        return len(again)
 
     def _prune(self) -> None:
         """Nobody waits for it: tomorrow's takes what this one did not."""

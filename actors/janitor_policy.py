@@ -49,6 +49,15 @@ def _last_sign(action: IdleAction, account: Account, view: SessionView) -> datet
     return max(sign for sign in signs if sign is not None)
 
 
+def another_chance(exhausted: Iterable[str], accounts: Iterable[Account]) -> list[str]:
+    """Which of those that failed too often are started again: their trouble may be over by now.
+
+    One that was never linked waits for a human anyway.
+    """
+    linked = {account.session_id for account in accounts if account.desired and account.phone_number}
+    return [session_id for session_id in exhausted if session_id in linked]
+
+
 def at_rest(accounts: Iterable[Account], views: Mapping[str, SessionView]) -> list[str]:
     """The sessions without a browser, whose profiles may be trimmed."""
     return [

@@ -124,8 +124,10 @@ def waited(watch: Watch, now: datetime, patience: Patience) -> Step:
 
 
 def gave_up(watch: Watch, now: datetime, patience: Patience) -> Step:
-    """Supervision restarts it no more. What was lost for good was told of already."""
-    if _asked_lately(watch, now, patience):
+    """Supervision restarts it no more. What was lost for good was told of already, and so was giving it up:
+    each retry that comes to nothing ends here again.
+    """
+    if _asked_lately(watch, now, patience) or (watch.told and watch.reason == GAVE_UP):
         return watch, None
     return _lost_for_good(watch, GAVE_UP, now)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,8 +13,7 @@ from actors.janitor_policy import IdleAction
 from actors.memory import Footprint, MemoryParts
 from actors.memory_policy import Limits
 from actors.ports import Calendar
-from supervision import ChildSpec
-from supervision.sampler import Sample
+from supervision import ChildSpec, System
 from wahook.board import Board
 from wahook.headroom import Headroom
 from wahook.journal.reader import JournalReader
@@ -27,7 +26,7 @@ MB = 1024**2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Housekeeping:
-    """`samples` gives what supervision has measured, by path."""
+    """`system` is asked for only while it runs."""
 
     settings: Settings
     board: Board
@@ -35,7 +34,7 @@ class Housekeeping:
     headroom: Headroom
     profiles: Profiles
     calendar: Calendar
-    samples: Callable[[], Mapping[str, Sample]]
+    system: Callable[[], System]
 
     def helpers(self) -> tuple[ChildSpec, ...]:
         """Their places in the tree."""
@@ -60,6 +59,8 @@ class Housekeeping:
         return JanitorParts(
             accounts=self.reader.accounts,
             views=lambda: self.board.views,
+            exhausted=self._exhausted,
+            retry=lambda session_id: self.system().retry(tree.session_path(session_id), "janitor"),
             storehouse=Disk(self.profiles),
             calendar=self.calendar,
             session_path=tree.session_path,
@@ -70,8 +71,19 @@ class Housekeeping:
             kept=settings.delivered_kept_for,
         )
 
+    def _exhausted(self) -> list[str]:
+        found = self.system().snapshot(depth=3, states=("failed",)).find(tree.SESSIONS)
+        sessions = [] if found is None else found.get("children", [])
+        return [
+            one["id"]
+            for one in sessions
+            for child in one.get("children", [])
+            if (child["id"], child["state"]) == (tree.SESSION, "failed")
+            and child["restarts"]["consecutive"] > child["restarts"]["max"]  # else a human is needed
+        ]
+
     def _footprints(self) -> dict[str, Footprint]:
-        samples = self.samples()
+        samples = self.system().sampler.samples
         paths = {name: tree.session_path(name) for name in self.board.views}
         return {
             name: Footprint(sample.pss, sample.at)

@@ -207,7 +207,7 @@ class Service:
             headroom=self.headroom,
             profiles=self._profiles,
             calendar=calendar,
-            samples=lambda: self.system.sampler.samples,
+            system=lambda: self.system,
         )
 
     def _make_sessions(self) -> SessionCommands:

@@ -8,7 +8,7 @@ import pytest
 from actors.durable import Prune
 from actors.errors import JournalError
 from actors.janitor import DAY, Janitor, JanitorParts
-from actors.janitor_policy import IdleAction, at_rest, silent
+from actors.janitor_policy import IdleAction, another_chance, at_rest, silent
 from actors.messages import Recycle, Unload, Write
 from actors.model import Account, SessionStatus, SessionView
 from supervision import Actor, ChildSpec, SupervisorSpec
@@ -63,6 +63,15 @@ def test_only_profiles_of_sessions_without_a_browser_are_at_rest():
     assert at_rest(accounts, views) == [ERROR, STOPPED, "never ran"]
 
 
+def test_only_linked_and_wanted_sessions_are_given_another_chance():
+    accounts = [
+        Account("outage", "1", "1", phone_number="491"),
+        Account("never linked", "1", "3"),
+        Account("not wanted", "1", "4", phone_number="494", desired=False),
+    ]
+    assert another_chance(["not wanted", "never linked", "outage", "deleted"], accounts) == ["outage"]
+
+
 class Told(Actor):
     def __init__(self, context, told):
         super().__init__(context)
@@ -77,12 +86,15 @@ class House:
 
     def __init__(self, tree, action=IdleAction.UNLOAD):
         self.tree, self.session, self.writer = tree, [], []
+        self.exhausted, self.retried = [], []
         self.trimmed, self.cleared, self.full, self.away = [], [], False, False
         self.now = tree.runtime.virtual_clock.now
         self.views = {"a": SessionView("a", READY, self.now())}
         parts = JanitorParts(
             accounts=self.accounts,
             views=lambda: self.views,
+            exhausted=lambda: self.exhausted,
+            retry=self.retried.append,
             storehouse=self,
             calendar=self.now,
             session_path=str,
@@ -98,7 +110,7 @@ class House:
     def accounts(self):
         if self.away:
             raise JournalError("away")
-        return [Account("a", "1", "2"), Account("down", "1", "3")]
+        return [Account("a", "1", "2"), Account("down", "1", "3", phone_number="493")]
 
     def trim(self, session_id):
         if self.full:
@@ -122,6 +134,15 @@ def test_it_goes_round_soon_after_the_start_and_then_every_hour(house):
     assert house.session == []
     house.tree.advance(3 * 3600)
     assert house.session == [Unload(1800.0)] * 3
+
+
+def test_a_session_that_failed_too_often_is_tried_again_at_each_round(house):
+    house.exhausted = ["down"]
+    house.tree.advance(601)
+    assert house.retried == ["down"]
+    house.tree.advance(3600)
+    assert house.retried == ["down"] * 2
+    assert house.tree.system.snapshot().find("janitor")["app"]["retried"] == 1
 
 
 def test_once_a_day_it_forgets_what_was_delivered_and_tidies_the_disk(house):

@@ -74,6 +74,11 @@ class Story:
         (True, [(0, BY_HAND)], [Kind.DISCONNECTED_BY_HAND]),
         (True, [(0, LOST), (10, BY_HAND), (200, TICK)], [Kind.DISCONNECTED_BY_HAND]),
         (True, [(0, LOST), (120, TICK), (4000, GIVEN_UP)], [Kind.DISCONNECTED, Kind.DISCONNECTED]),
+        (  # tried again each hour, in vain: it was said
+            True,
+            [(0, LOST), (4000, GIVEN_UP), (8000, GIVEN_UP), (9000, BACK)],
+            [Kind.DISCONNECTED, Kind.RECONNECTED],
+        ),
         (True, [(0, MessageSent(ID, "m", "w", "1"))], []),
     ],
 )
