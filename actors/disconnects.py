@@ -85,5 +85,16 @@ def judge_state(state: str, *, take_over: bool = False) -> Loss:
     return Loss(word, Verdict.ASK if word in BLOCKED else Verdict.RESTART)
 
 
+def waits_for_human(last_error: str | None, *, take_over: bool = False) -> bool:
+    """Whether only a human may start a session that ended so: starting it would be an answer by itself.
+
+    A lost login may be: it comes up with a code, which harms nobody.
+    """
+    if last_error is None:
+        return False
+    loss = judge_state(last_error, take_over=take_over)
+    return loss.verdict is Verdict.ASK and not loss.login_gone
+
+
 def _word(text: str) -> str:
     return text.strip().upper().replace(" ", "_").replace("-", "_")

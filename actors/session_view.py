@@ -44,6 +44,11 @@ def idle(account: Account) -> SessionView:
     return replace(first(account, None, since), status=SessionStatus.STOPPED, idle=True)
 
 
+def waiting(account: Account, now: datetime) -> SessionView:
+    """The view of a session that waited for a human when the service ended."""
+    return replace(first(account, None, now), status=SessionStatus.ERROR)
+
+
 def with_status(view: SessionView, status: SessionStatus, now: datetime) -> SessionView:
     """A code is shown only while the status is `qr`."""
     if status is not SessionStatus.QR:

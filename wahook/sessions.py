@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from actors import session_view, tree
+from actors.disconnects import waits_for_human
 from actors.errors import RuleBroken, SessionNotReady
 from actors.events import StatusChanged
 from actors.messages import (
@@ -151,12 +152,19 @@ class SessionCommands:
         return await self.get(session_id)
 
     async def boot(self, account: Account) -> None:
-        """Bring a session of the journal up at the start of the service; an idle one only to its lane."""
+        """Bring a session of the journal up at the start of the service.
+
+        Only to its lane if it is idle, or waits for a human: a mere restart of ours would push out another
+        page that has taken the account over.
+        """
         self.remember(account)
-        if account.idle_since is None:
+        if account.idle_since is not None:
+            self._parts.board.publish(session_view.idle(account))
+        elif _waits(account):
+            self._parts.board.publish(session_view.waiting(account, self._parts.calendar()))
+        else:
             await self._up(account, "boot")
             return
-        self._parts.board.publish(session_view.idle(account))
         await self._start_child(tree.OUTBOX, self._parts.assemble(account)[1], "boot")
 
     async def refill(self, parent: str) -> None:
@@ -167,7 +175,7 @@ class SessionCommands:
             session, lane = self._parts.assemble(account)
             if parent == tree.OUTBOX:
                 await self._start_child(parent, lane, "refilled")
-            elif account.idle_since is None:
+            elif account.idle_since is None and not _waits(account):
                 await self._start_child(parent, session, "refilled")
 
     def wanted(self, session_id: str) -> None:
@@ -319,6 +327,10 @@ class SessionCommands:
     async def _write(self, operation: SaveAccount | UpdateAccount | DeleteAccount) -> object:
         writer = self._parts.system.handle(tree.WRITER)
         return await write(writer, operation, self._parts.journal_deadline)
+
+
+def _waits(account: Account) -> bool:
+    return waits_for_human(account.last_error, take_over=account.config.take_over)
 
 
 def _saved(result: object) -> tuple[Account, bool]:

@@ -1,6 +1,6 @@
 import pytest
 
-from actors.disconnects import PERMANENT, Verdict, judge_logout, judge_state
+from actors.disconnects import PERMANENT, Verdict, judge_logout, judge_state, waits_for_human
 
 MISSION = {
     "LOGOUT", "LOGGED_OUT", "AUTH_FAILURE", "AUTHENTICATION_FAILURE", "REVOKED",
@@ -60,6 +60,22 @@ def test_an_unknown_logout_is_permanent_because_the_credentials_are_gone():
 def test_other_states_are_worth_a_restart(state):
     loss = judge_state(state)
     assert (loss.verdict, loss.login_gone) == (Verdict.RESTART, False)
+
+
+@pytest.mark.parametrize(
+    ("last_error", "waits"),
+    [
+        (None, False),
+        ("CONFLICT", True),
+        ("TOS_BLOCK", True),
+        ("LOGGED_OUT", False),  # comes up with a code, which harms nobody
+        ("browser_exited (code -9)", False),
+        ("open_timeout", False),
+    ],
+)
+def test_who_waits_for_a_human_is_not_started_by_a_restart_of_the_service(last_error, waits):
+    assert waits_for_human(last_error) is waits
+    assert not waits_for_human("CONFLICT", take_over=True)
 
 
 @pytest.mark.parametrize("state", ["TOS_BLOCK", "SMB_TOS_BLOCK"])

@@ -115,7 +115,7 @@ async def test_a_conflict_needs_a_human_and_a_ban_only_its_end(open_house):
     await asyncio.to_thread(house.service.stop)
 
     again = await open_house()
-    await asyncio.gather(*(works(again, one) for one in (banned, bold)))
+    await asyncio.gather(*(again.client.status(one, "ready") for one in (banned, bold)))
     assert (await again.client.session(disputed))["status"] == "error", "a mere restart took it back"
     assert again.pids(disputed) == []
     await again.client.ok("POST", f"{API}/{disputed}/start")
