@@ -199,10 +199,8 @@ class Supervisor(Roster):
         )  # fmt: skip
 
     def _went_down(self, child: Child, exit_: Exit) -> None:
-        """It was asked to: no judgement."""
-        for answer in child.waiting_down:
-            answer.settle(None)
-        child.waiting_down.clear()
+        """It was asked to: no judgement. Who asked is answered last, and then sees it as it is."""
+        answers, child.waiting_down = child.waiting_down, []
         if not child.wanted:
             child.first_start = False
             self.answer_start(child, exit_)
@@ -212,6 +210,8 @@ class Supervisor(Roster):
         else:
             group = self.phase is not Phase.ENDING and child.wanted and child.waits_for
             child.publish(f"waits for {child.waits_for}" if group else exit_.reason, child.by)
+        for answer in answers:
+            answer.settle(None)
 
     def _judge(self, child: Child, exit_: Exit, *, was_up: bool) -> None:
         """The child ended by itself."""

@@ -273,3 +273,21 @@ def test_a_storm_shows_in_the_text():
             tree.tell(name, "crash")
         assert "STORM until 12:01:30Z" in tree.system.snapshot().to_text()
         assert "storm fuse" in tree.system.snapshot().to_text()
+
+
+@pytest.mark.parametrize(("spec", "state"), [(SupervisorSpec((ChildSpec("a", Actor),)), "stopped"),
+                                             (SupervisorSpec(dynamic=True), None)])  # fmt: skip
+def test_who_asked_for_an_end_sees_it_once_answered(spec, state):
+    seen, looked = [], threading.Event()
+    with System(spec) as system:
+        if spec.dynamic:
+            system.start_child("", ChildSpec("a", Actor)).result(5)
+
+        def look(done):
+            node = system.snapshot().find("a")
+            seen.append((done.exception(), node and node["state"]))
+            looked.set()
+
+        system.terminate_child("a").add_done_callback(look)
+        assert looked.wait(5)
+    assert seen == [(None, state)]
