@@ -161,7 +161,7 @@ class Cell:
         """Have the supervisor kill this incarnation."""
         if self.mailbox.closed or not self.current:
             return False
-        self.notify(KillAsked(self, reason))
+        self.notify(KillAsked(self, str(reason) if reason else "killed"))
         return True
 
     def kill(self, reason: str) -> None:

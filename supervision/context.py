@@ -93,7 +93,7 @@ class Context:
         return self._cell.defer_reply()
 
     def report(self, **fields: JSON) -> None:
-        """Show fields under "app" in the dump; kept across incarnations until overwritten."""
+        """Show a copy of these under "app" in the dump; kept across incarnations until overwritten."""
         self._cell.report(fields)
 
     def healthy(self) -> None:

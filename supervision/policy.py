@@ -76,7 +76,8 @@ def verdict(
             seconds = (at - now).total_seconds() if isinstance(at, datetime) else float(at)
             return Verdict(Act.HOLD, max(0.0, seconds), "held by policy", failures)
         case StopChild(reason=reason):
-            return Verdict(Act.FAIL, reason=reason, failures=failures)
+            why = str(reason) if reason else "needs an operator"  # without one it would not look failed
+            return Verdict(Act.FAIL, reason=why, failures=failures)
         case RestartNow() | RestartLater():
             act = Act.RESTART
         case _:

@@ -207,5 +207,5 @@ class Verbs:
     def _kill(self, verb: Verb, child: Child) -> None:
         if child.live:
             child.by = verb.by
-            self._sup.ladder.kill(child, verb.reason or "killed by operator")
+            self._sup.ladder.kill(child, str(verb.reason) if verb.reason else "killed by operator")
         verb.answer.settle(None)

@@ -141,7 +141,7 @@ class WorkerCell(Cell):
         return self.home.handle(path)
 
     def stop_self(self, reason: str) -> None:
-        self._stop_reason = reason
+        self._stop_reason = str(reason) if reason else "normal"
         if threading.current_thread() is not self.thread:
             self.mailbox.put_control(_SelfStop())
 
@@ -206,7 +206,7 @@ class WorkerCell(Cell):
 
     def processes(self, pids: tuple[int, ...]) -> None:
         if self.current:
-            self.board.pids = pids
+            self.board.pids = tuple(int(pid) for pid in pids)
             self.home.transitions.touch()
 
     def healthy(self) -> None:

@@ -1,6 +1,7 @@
 """Corners: moments that coincide, values at the edge of what can be counted, and user code at its worst."""
 
 import dataclasses
+import json
 import math
 import sys
 import threading
@@ -536,6 +537,91 @@ def test_no_thread_to_kill_with_is_no_crash_of_the_supervisor(monkeypatch):
         system.terminate_child("a").result(10)
         assert refused == ["kill a#1"]
         assert system.root.cell.exit is None
+
+
+@pytest.mark.parametrize("reason", ["", None, 7])
+def test_a_stop_for_whatever_reason_is_a_stop(tree, reason):
+    run(tree, worker(tree, "a", classify=lambda exit_: StopChild(reason)))
+    tree.tell("a", "crash")
+    node = tree.system.snapshot().find("a")
+    assert (node["state"], node["incarnation"]) == ("failed", 1)
+    assert node["reason"]
+
+
+@pytest.mark.parametrize("reason", ["", None, 7])
+def test_a_kill_for_whatever_reason_is_a_kill(tree, reason):
+    run(tree, worker(tree, "a"), worker(tree, "b"))
+    tree.handle("a").kill(reason)
+    tree.do(tree.system.kill("b", reason))
+    tree.settle()
+    assert [tree.handle(name).incarnation for name in ("", "a", "b")] == [1, 2, 2]
+    assert tree.system.snapshot().find("a")["last_exit"]["class"] == "killed"
+
+
+@pytest.mark.parametrize("reason", ["", None, 7])
+def test_an_actor_that_stops_itself_for_whatever_reason_ends_normally(tree, reason):
+    class Quitter(Actor):
+        def handle(self, message):
+            self.context.stop(reason)
+
+    run(tree, ChildSpec("a", Quitter, restart=Restart.TRANSIENT))
+    tree.tell("a", "go")
+    assert tree.system.snapshot().find("a")["last_exit"]["class"] == "normal"
+
+
+class Odd:
+    """No JSON, and no text either."""
+
+    def __str__(self):
+        raise SystemExit("odd")
+
+
+def test_whatever_an_actor_reports_the_dump_is_json(tree):
+    class Reporter(Actor):
+        def started(self):
+            self.counts = {"seen": 1}
+            loop = [1]
+            loop.append(loop)
+            self.context.report(
+                counts=self.counts,
+                at=datetime(2026, 1, 1, tzinfo=UTC),
+                share=math.nan,
+                names={"b"},
+                keys={1: Odd()},
+                loop=loop,
+                raw=b"x",
+                large=10**5000,
+            )
+            self.context.heartbeat(True, math.inf)
+
+        def handle(self, message):
+            self.counts["later"] = message
+
+    run(tree, ChildSpec("a", Reporter))
+    tree.tell("a", "not reported")
+
+    def refuse(constant):
+        pytest.fail(f"{constant} is no JSON")
+
+    dump = json.loads(tree.system.snapshot().to_json(), parse_constant=refuse)
+    node = dump["tree"]["children"][0]
+    assert node["app"]["counts"] == {"seen": 1}, "as it was when it was reported"
+    assert (node["app"]["at"], node["app"]["share"]) == ("2026-01-01T00:00:00+00:00", None)
+    assert (node["app"]["names"], node["app"]["keys"]) == (["b"], {"1": "Odd"})
+    assert node["heartbeat"]["rtt_ms"] is None
+    assert tree.system.snapshot().to_text()
+
+
+@pytest.mark.parametrize("call", [lambda c: c.processes(object()), lambda c: c.heartbeat(True, "fast")])
+def test_what_cannot_be_shown_at_all_is_refused_where_it_is_said(tree, call):
+    class Reporter(Actor):
+        def handle(self, message):
+            call(self.context)
+
+    run(tree, ChildSpec("a", Reporter, restart=Restart.TRANSIENT, backoff=BackOff(60, 60)))
+    tree.tell("a", "go")
+    assert tree.state("a") == "backoff"
+    assert json.loads(tree.system.snapshot().to_json())
 
 
 def test_a_helper_thread_of_an_ended_incarnation_can_neither_report_nor_claim(tree):
