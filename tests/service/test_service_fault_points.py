@@ -206,20 +206,17 @@ async def outside(trap, process):  # noqa: F811
     return stage
 
 
-async def test_redis_dies_or_is_wiped_at_some_steps_of_a_send(within):
+async def test_redis_and_chromium_die_at_some_steps_of_a_send(within):
     for step in ("queued", "after_begin", "on_wire", "after_end"):
         await within.fall("redis", step)
     for step in ("after_pop", "acked", "after_job"):
         await within.wiped(step)
-
-
-async def test_chromium_dies_at_some_steps_of_a_send(within):
-    for step in ("called", "on_wire", "acked"):
+    for step in ("called", "on_wire"):
         await within.fall("chromium", step)
 
 
 async def test_the_service_dies_at_some_steps_of_a_send(outside):
-    for step in ("journaled", "on_wire", "after_send"):
+    for step in ("journaled", "on_wire"):
         await outside.fall(step)
 
 

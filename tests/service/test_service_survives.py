@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 
 import aiohttp
 import pytest
@@ -48,10 +49,12 @@ class Process:
         return Client(base, self.simulator_url, self.http)
 
     def _address(self):
+        said = deque(maxlen=20)
         for line in self.process.stderr:
             if "listening on " in line:
                 return line.split("listening on ")[1].strip()
-        raise AssertionError(f"the service ended with {self.process.wait()}")
+            said.append(line)
+        raise AssertionError(f"the service ended with {self.process.wait()}\n{''.join(said)}")
 
     def _drain(self):
         self.log = self.process.stderr.read()
