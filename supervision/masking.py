@@ -17,6 +17,8 @@ def _mask(found: re.Match[str]) -> str:
 
 def masked(text: str, limit: int = _LIMIT) -> str:
     """The text with phone-like numbers (8 to 15 digits) cut to their last two, and at most `limit` long."""
+    if not text.isascii():  # half a surrogate, as in names of files, could not be sent as UTF-8
+        text = text.encode("utf-8", "replace").decode("utf-8")
     text = _PHONE.sub(_mask, text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import os
 import sys
 import threading
 from datetime import UTC, datetime
@@ -610,6 +611,19 @@ def test_whatever_an_actor_reports_the_dump_is_json(tree):
     assert (node["app"]["names"], node["app"]["keys"]) == (["b"], {"1": "Odd"})
     assert node["heartbeat"]["rtt_ms"] is None
     assert tree.system.snapshot().to_text()
+
+
+def test_an_error_about_an_undecodable_file_can_be_sent_in_a_dump(tree):
+    class Reader(Actor):
+        def handle(self, message):
+            raise LookupError(os.fsdecode(b"caf\xe9"))
+
+    run(tree, ChildSpec("a", Reader, backoff=BackOff(60, 60)))
+    tree.tell("a", "go")
+    snapshot = tree.system.snapshot()
+    assert "caf" in snapshot.find("a")["last_exit"]["message"]
+    for text in (snapshot.to_json(), snapshot.to_text(), snapshot.to_html()):
+        assert text.encode("utf-8")
 
 
 @pytest.mark.parametrize("call", [lambda c: c.processes(object()), lambda c: c.heartbeat(True, "fast")])
