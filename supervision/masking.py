@@ -25,5 +25,8 @@ def masked(text: str, limit: int = _LIMIT) -> str:
 
 def masked_traceback(error: BaseException) -> str:
     """The traceback as text, masked line by line."""
-    lines = "".join(traceback.format_exception(error)).splitlines()
+    try:
+        lines = "".join(traceback.format_exception(error)).splitlines()
+    except BaseException as trouble:  # noqa: BLE001 - it looks into the user's objects
+        lines = [f"{type(error).__name__}: its traceback cannot be drawn ({type(trouble).__name__})"]
     return "\n".join(masked(line, 500) for line in lines)

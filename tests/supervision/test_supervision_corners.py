@@ -445,6 +445,16 @@ def test_an_error_that_cannot_be_printed_is_a_crash_like_any_other():
         outsider.stop(timeout=5)
 
 
+def test_an_error_whose_traceback_cannot_be_drawn_is_a_crash_like_any_other(tree):
+    class Parser(Actor):
+        def handle(self, message):
+            raise SyntaxError("odd", ("file", 1, 1, 5))  # its text is no text
+
+    run(tree, ChildSpec("a", Parser))
+    tree.tell("a", "go")
+    assert [tree.handle(name).incarnation for name in ("", "a")] == [1, 2]
+
+
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, ValueError])
 def test_a_callback_of_an_asker_cannot_harm_the_actor_that_answers(error):
     outsider = pykka.ThreadingActor.start()
