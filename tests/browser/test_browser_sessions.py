@@ -16,14 +16,23 @@ from tests.service.house import ours
 from tests.whatsapp.conftest import Phones, Session
 from tests.whatsapp.test_whatsapp_proxy import LoginProxy
 from tests.whatsapp.test_whatsapp_proxy import proxy as proxy  # noqa: PLC0414 - a fixture
-from wahook.browser.finding import BrowserFinding
+from wahook.browser.finding import BrowserFinding, BrowserKind
 from wahook.loop import LoopThread
 from wahook.settings import Settings
 from wahook.simulator import SimulatorThread
 from wahook.whatsapp.factory import Browsers
 from wahook.whatsapp.plan import Deadlines
 
-pytestmark = pytest.mark.browser
+# Every day the one that is furthest from what tests/whatsapp runs on.
+KINDS = [
+    pytest.param(BrowserKind.HEADLESS_SHELL, marks=pytest.mark.long),
+    pytest.param(BrowserKind.CHROMIUM, marks=pytest.mark.long),
+    BrowserKind.UNDETECTED,
+]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.parametrize("finding", KINDS, ids=str, indirect=True, scope="module"),
+]
 
 
 @pytest.fixture
