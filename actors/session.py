@@ -88,6 +88,7 @@ class SessionActor(Actor):
 
     def started(self) -> None:
         """Ready at once: opening a page takes its time, and has its own deadline."""
+        self._parts.slots.release((self._id, self.context.incarnation - 1))  # a life given up could not
         self.context.claim(f"profile:{self._id}")
         self.context.kill_with(self._parts.client.kill)
         self._publish()
@@ -298,8 +299,6 @@ class SessionActor(Actor):
         """Stay wanted, without a browser, until somebody needs the session."""
         self._view = replace(self._view, idle=True, last_error=error)
         self._journal.save(AccountChanges(idle_since=self._parts.calendar(), last_error=error))
-
-    # -- leaving while all is well ----------------------------------------------------------------------
 
     def _want_to_leave(self, word: str, quiet: float, reason: str) -> None:
         if not self._ready or self._logout is not None or not self._leaving.begin(word, quiet):

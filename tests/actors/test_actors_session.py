@@ -195,6 +195,12 @@ def test_a_logout_that_the_page_refuses_is_told_to_the_asker(ready):
     assert ready.status is SessionStatus.READY
 
 
+def test_the_turn_of_a_life_that_was_given_up_passes_to_the_next_one(world):
+    world.slots.request((ID, 0), lambda: None)
+    world.start()
+    assert "open" in world.client.names()
+
+
 def test_a_start_whose_sync_takes_minutes_holds_nobody_else_up(world):
     turns = []
     world.start()
