@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 from contextlib import suppress
 
@@ -174,10 +175,29 @@ async def started_anew(house, session_id, reason, online=None):
 
 @pytest.mark.parametrize("store", [None, "directory"])
 async def test_a_stop_or_a_kill_right_after_the_scan_keeps_the_login(open_house, tmp_path, store):
-    remote = {"profile_store": store, "profile_store_url": str(tmp_path / "store"), "profile_key": "ab" * 32}
-    house = await open_house(**(remote if store else {}))
+    house = await open_house(**(archived(tmp_path) if store else {}))
     await house.listen()
     await asyncio.gather(stopped_after_scan(house, 0), killed_when_ready(house, 1))
+
+
+def archived(tmp_path):
+    """Settings of a node that keeps its logins elsewhere too."""
+    return {
+        "profile_store": "directory",
+        "profile_store_url": str(tmp_path / "store"),
+        "profile_key": "ab" * 32,
+    }
+
+
+async def test_a_node_that_has_lost_its_disk_has_every_login_back(open_house, tmp_path):
+    house = await open_house(**archived(tmp_path))
+    session_id = await linked(house, 0)
+    await asyncio.to_thread(house.service.stop)
+    shutil.rmtree(house.service.settings.sessions_path)
+    again = await open_house(**archived(tmp_path))
+    events = await again.listen()
+    await works(again, session_id)
+    assert [name for name, _ in events if name == "qr"] == []
 
 
 async def scanned(house, number):
