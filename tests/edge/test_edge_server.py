@@ -15,6 +15,7 @@ from actors.errors import ProcessError
 from actors.events import StatusChanged
 from supervision import BackOff, ChildSpec, SupervisorSpec, System
 from tests.ports import free_port
+from wahook.edge import server
 from wahook.edge.app import Parts
 from wahook.edge.outlet import Outlet
 from wahook.edge.server import EdgeServer
@@ -54,6 +55,19 @@ def test_what_fails_while_starting_is_raised_and_leaves_nothing_behind(parts, tm
     with pytest.raises(ProcessError, match=r"did not start: FileNotFoundError"):
         EdgeServer(broken, port=0).start()
     assert "edge" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_start_that_was_given_up_before_its_loop_was_there_frees_the_port_and_ends(parts, monkeypatch):
+    go, live, port = threading.Event(), EdgeServer._live, free_port()
+    monkeypatch.setattr(EdgeServer, "_live", lambda edge, run: go.wait(30) and live(edge, run))
+    monkeypatch.setattr(server, "START_SECONDS", 0.05)
+    with pytest.raises(ProcessError, match="did not start: TimeoutError"):
+        EdgeServer(parts, port=port).start()
+    (late,) = [thread for thread in threading.enumerate() if thread.name == "edge"]
+    with socket.create_server(("127.0.0.1", port)):
+        go.set()
+        late.join(30)
+    assert not late.is_alive()
 
 
 def test_it_can_be_started_again_on_the_same_port_at_once(parts):

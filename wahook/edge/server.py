@@ -25,7 +25,7 @@ from wahook.edge.outlet import Outlet
 from wahook.edge.wire import Packet, packet_of, transition_packet
 
 _log = structlog.get_logger(__name__)
-START_SECONDS = 15.0
+START_SECONDS = 30.0
 ANSWER_SECONDS = 1.0  # what is being answered may end before the connections are cut
 PULSE_SECONDS = 1.0
 EVENTS_WAITING = 10_000
@@ -50,6 +50,7 @@ class _Run:
     hub: Hub | None = None
     pulse: float = field(default_factory=time.monotonic)
     thread: threading.Thread | None = None
+    given_up: bool = False
 
 
 class EdgeServer:
@@ -83,6 +84,7 @@ class EdgeServer:
             run.up.result(START_SECONDS)
         except BaseException as error:
             self._abandon(run)
+            listener.close()
             raise ProcessError(f"the edge did not start: {type(error).__name__}: {error}") from error
         self._run = run
         host, port = listener.getsockname()[:2]
@@ -119,7 +121,7 @@ class EdgeServer:
         return 0.0 if run is None else time.monotonic() - run.pulse
 
     def _abandon(self, run: _Run) -> None:
-        run.on_death = lambda _: None
+        run.on_death, run.given_up = lambda _: None, True
         if run.loop is not None and run.stopping is not None:
             with suppress(RuntimeError):  # the loop has ended by itself
                 run.loop.call_soon_threadsafe(run.stopping.set)
@@ -140,6 +142,8 @@ class EdgeServer:
 
     async def _serve(self, run: _Run) -> None:
         run.loop, run.stopping = asyncio.get_running_loop(), asyncio.Event()
+        if run.given_up:  # before there was anything to stop
+            return
         run.events, run.transitions = Outlet(EVENTS_WAITING), Outlet(TRANSITIONS_WAITING)
         app, run.hub = create_app(self._parts)
         hub = run.hub
