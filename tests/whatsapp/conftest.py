@@ -24,7 +24,7 @@ from wahook.whatsapp.factory import Browsers
 from wahook.whatsapp.plan import Deadlines
 
 E = TypeVar("E", bound=PageEvent)
-DEADLINE = 15.0
+DEADLINE = 40.0
 numbers = itertools.count(1)
 
 
@@ -78,28 +78,40 @@ class Phones:
         request = urllib.request.Request(  # noqa: S310 - the simulator
             f"{self.url}/sim/phones/{number}/{act}", data, {"content-type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             return json.load(answer)
 
     def ledger(self, message_id: str) -> dict[str, Any] | None:
-        with urllib.request.urlopen(f"{self.url}/sim/ledger", timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{self.url}/sim/ledger", timeout=30) as answer:  # noqa: S310
             return next((entry for entry in json.load(answer) if entry["id"] == message_id), None)
 
     def kept(self, number: str, message_id: str) -> dict[str, Any]:
         """A message as the server keeps it for this account."""
         url = f"{self.url}/sim/phones/{number}/messages/{message_id}"
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310
             return json.load(answer)
+
+    def on_wire(self, message_id: str, deadline: float = DEADLINE) -> dict[str, Any]:
+        """Wait until a message has reached the server; its entry in the ledger."""
+        found: dict[str, Any] = self.until("it is on the wire", lambda: self.ledger(message_id), deadline)
+        return found
 
     def settle(self, number: str, deadline: float = DEADLINE) -> None:
         """Wait until the number's page is connected; another process's state can only be asked for."""
-        until = time.monotonic() + deadline
-        while time.monotonic() < until:
-            with urllib.request.urlopen(f"{self.url}/sim/phones/{number}", timeout=10) as answer:  # noqa: S310
-                if json.load(answer)["connected"]:
-                    return
+
+        def connected() -> bool:
+            with urllib.request.urlopen(f"{self.url}/sim/phones/{number}", timeout=30) as answer:  # noqa: S310
+                return bool(json.load(answer)["connected"])
+
+        self.until(f"{number} is connected", connected, deadline)
+
+    def until(self, what: str, probe: Callable[[], Any], deadline: float = DEADLINE) -> Any:
+        """The first true answer of a question to the simulator, asked often."""
+        ends = time.monotonic() + deadline
+        while not (found := probe()):
+            assert time.monotonic() < ends, f"not within {deadline:g} s: {what}"
             time.sleep(0.02)
-        raise AssertionError(f"{number} did not connect")
+        return found
 
     def write(self, to: str, text: str, **more: Any) -> str:
         return str(self.post(to, "messages", **{"from": "491700000003", "text": text, **more})["id"])
@@ -126,13 +138,13 @@ def browsers(simulator: SimulatorThread, tmp_path_factory: pytest.TempPathFactor
     loop = LoopThread("test-whatsapp-loop")
     loop.start()
     settings = Settings(data=tmp_path_factory.mktemp("data"), whatsapp_url=simulator.url)
-    made = replace(Browsers.from_settings(settings, loop), deadlines=Deadlines(open=30, call=10, close=5))
+    made = replace(Browsers.from_settings(settings, loop), deadlines=Deadlines(open=30, call=20, close=5))
     if made.driver is not None:
-        made.driver.start(lambda _: None).result(15)
+        made.driver.start(lambda _: None).result(30)
     yield made
     if made.driver is not None:
-        made.driver.stop().result(10)
-    assert loop.stop(5)
+        made.driver.stop().result(30)
+    assert loop.stop(20)
     assert sweep(made.owner) == [], "a process was left behind"
 
 
@@ -150,7 +162,7 @@ class Session:
     def open(self) -> Ear:
         self.incarnation += 1
         self.ear = Ear()
-        self.client.open(self.incarnation, self.ear).result(40)
+        self.client.open(self.incarnation, self.ear).result(60)
         return self.ear
 
     def link(self) -> Ear:
@@ -185,7 +197,7 @@ def new_session(browsers: Browsers, phones: Phones, tmp_path: Path) -> Iterator[
 def closing_all(sessions: list[Session]) -> Iterator[None]:
     yield
     for future in [session.client.close() for session in sessions]:
-        future.result(15)
+        future.result(40)
 
 
 @pytest.fixture
@@ -199,4 +211,4 @@ def linked(browsers: Browsers, phones: Phones, tmp_path_factory: pytest.TempPath
     session = Session(browsers, phones, tmp_path_factory.mktemp("linked"), "491720000001")
     session.link()
     yield session
-    session.client.close().result(15)
+    session.client.close().result(40)

@@ -32,12 +32,12 @@ def test_a_code_is_shown_scanned_and_the_session_is_connected(session: Session):
     assert ear.events.index(ear.all(QrShown)[-1]) < ear.events.index(first_authenticated)
     percents = [progress.percent for progress in ear.all(LoadingProgress)]
     assert percents == sorted(percents)
-    assert session.client.state(5).result(6).connected
+    assert session.client.state(20).result(21).connected
 
 
 def test_a_login_survives_close_and_open_without_a_code(session: Session):
     session.link()
-    session.client.close().result(15)
+    session.client.close().result(40)
     assert session.client.pids == ()
     ear = session.open()
     assert ear.connected().state.phone_number == session.number
@@ -64,7 +64,7 @@ def test_a_phone_that_unlinks_is_told_once_with_its_own_word_and_a_new_code_foll
 
 def test_our_own_logout_settles_and_is_told(session: Session):
     ear = session.link()
-    session.client.logout(10).result(11)
+    session.client.logout(30).result(31)
     assert ear.wait(LoggedOut).reason
     ear.wait(QrShown, after=ear.events.index(ear.all(LoggedOut)[0]))
 
@@ -72,11 +72,11 @@ def test_our_own_logout_settles_and_is_told(session: Session):
 def test_a_pairing_code_links_without_a_scan(session: Session):
     ear = session.open()
     ear.wait(QrShown)
-    code = session.client.pairing_code(session.number, 10).result(11)
+    code = session.client.pairing_code(session.number, 30).result(31)
     session.phones.post(session.number, "scan", pairingCode=code)
     ear.connected()
     with pytest.raises(SessionNotReady):
-        session.client.pairing_code(session.number, 10).result(11)
+        session.client.pairing_code(session.number, 30).result(31)
 
 
 def test_two_sessions_live_side_by_side_and_hear_only_their_own(new_session: Make):
@@ -92,20 +92,20 @@ def test_two_sessions_live_side_by_side_and_hear_only_their_own(new_session: Mak
 
 def test_calls_before_open_and_after_close_say_that_there_is_no_session(session: Session):
     with pytest.raises(SessionNotReady):
-        session.client.state(1).result(2)
-    session.client.close().result(1)
+        session.client.state(1).result(20)
+    session.client.close().result(20)
     session.open()
-    session.client.close().result(15)
-    session.client.close().result(15)
+    session.client.close().result(40)
+    session.client.close().result(40)
     with pytest.raises(SessionNotReady):
-        session.client.send(session.message(), 1).result(2)
+        session.client.send(session.message(), 1).result(20)
 
 
 def test_before_wa_js_is_ready_a_send_is_refused_as_not_ready_and_the_state_says_nothing(session: Session):
     session.open()
-    assert not session.client.state(5).result(6).connected
+    assert not session.client.state(20).result(21).connected
     with pytest.raises(SessionNotReady):
-        session.client.send(session.message(), 5).result(6)
+        session.client.send(session.message(), 20).result(21)
 
 
 def test_an_address_where_nobody_listens_fails_the_opening(
@@ -122,8 +122,8 @@ def test_an_address_where_nobody_listens_fails_the_opening(
 
 def test_closing_while_it_opens_ends_the_opening_and_leaves_nothing(session: Session):
     opening = session.client.open(1, session.ear)
-    session.client.close().result(15)
-    assert isinstance(opening.exception(15), TransientLoss)
+    session.client.close().result(40)
+    assert isinstance(opening.exception(40), TransientLoss)
     assert session.client.pids == ()
     assert not session.ear.all(BrowserLost)
 
@@ -131,7 +131,7 @@ def test_closing_while_it_opens_ends_the_opening_and_leaves_nothing(session: Ses
 def test_killing_while_it_opens_fails_the_opening_at_once(session: Session):
     opening = session.client.open(1, session.ear)
     session.client.kill()
-    error = opening.exception(10)
+    error = opening.exception(30)
     assert isinstance(error, TransientLoss)
     assert error.reason == "killed"
 

@@ -57,8 +57,8 @@ def test_a_file_that_whatsapp_does_not_take_is_sent_by_the_next_try_once(
     message = document(linked, browsers.media, b"try again" + bytes([reject]))
     phones.post(linked.number, "faults", kind="send_error", reject=reject)
     with pytest.raises(SendFailed):
-        linked.client.send(message, 10).result(11)
-    assert linked.client.send(message, 10).result(11).ack >= Ack.SERVER
+        linked.client.send(message, 30).result(31)
+    assert linked.client.send(message, 30).result(31).ack >= Ack.SERVER
     entry = phones.ledger(message.wa_message_id)
     assert entry is not None
     assert entry["count"] == 1
@@ -71,11 +71,11 @@ def test_a_file_whose_answer_is_lost_is_found_by_its_id_and_not_sent_again(
     message = document(session, browsers.media, b"lost answer")
     phones.post(session.number, "faults", kind="lost_ack")
     with pytest.raises(DeadlinePassed):
-        session.client.send(message, 2).result(3)
-    assert session.client.find_sent(message, 5).result(6) is Ack.PENDING
-    session.client.close().result(15)
+        session.client.send(message, 2).result(20)
+    assert session.client.find_sent(message, 20).result(21) is Ack.PENDING
+    session.client.close().result(40)
     session.open().connected()
-    assert session.client.find_sent(message, 5).result(6) is not None
+    assert session.client.find_sent(message, 20).result(21) is not None
     entry = phones.ledger(message.wa_message_id)
     assert entry is not None
     assert entry["count"] == 1
@@ -85,7 +85,7 @@ def test_a_file_that_is_gone_from_the_volume_is_refused_for_good(linked: Session
     message = document(linked, browsers.media, b"soon gone")
     (browsers.media / str(message.content["media"]["id"])).unlink()  # type: ignore[index, call-overload]
     with pytest.raises(SendRefused) as caught:
-        linked.client.send(message, 10).result(11)
+        linked.client.send(message, 30).result(31)
     assert caught.value.code == "media_gone"
 
 
@@ -96,7 +96,7 @@ def test_what_arrives_is_read_in_pieces_until_it_is_closed(linked: Session, phon
     linked.ear.wait(MessageArrived, lambda event: event.message.wa_message_id == arrived)
     ask = linked.client.ask
     target = {"chat": "491700000003", "id": arrived, "fromMe": False}
-    opened = ask(PageCall.MEDIA_OPEN, {"message": target}, 10).result(11)
+    opened = ask(PageCall.MEDIA_OPEN, {"message": target}, 30).result(31)
     assert isinstance(opened, dict)
     assert (opened["size"], opened["mimetype"], opened["filename"]) == (100_000, "application/pdf", "a.pdf")
     read = b"".join(
@@ -110,9 +110,9 @@ def test_what_arrives_is_read_in_pieces_until_it_is_closed(linked: Session, phon
         for at in range(0, 100_000, 40_000)
     )
     assert read == data
-    ask(PageCall.MEDIA_CLOSE, {"handle": opened["handle"]}, 5).result(6)
+    ask(PageCall.MEDIA_CLOSE, {"handle": opened["handle"]}, 20).result(21)
     with pytest.raises(Exception, match="media_gap"):
-        ask(PageCall.MEDIA_READ, {"handle": opened["handle"], "offset": 0, "count": 1}, 5).result(6)
+        ask(PageCall.MEDIA_READ, {"handle": opened["handle"], "offset": 0, "count": 1}, 20).result(21)
 
 
 def test_a_file_is_forwarded_without_going_through_our_hands(linked: Session, phones: Phones):
@@ -121,8 +121,8 @@ def test_a_file_is_forwarded_without_going_through_our_hands(linked: Session, ph
     linked.ear.wait(MessageArrived, lambda event: event.message.wa_message_id == arrived)
     target = {"chat": "491700000003", "id": arrived, "fromMe": False}
     forward = replace(linked.message("", to="491700000888"), type="forward", content={"target": target})
-    assert linked.client.send(forward, 10).result(11).ack >= Ack.SERVER
-    assert linked.client.send(forward, 10).result(11).ack >= Ack.SERVER
+    assert linked.client.send(forward, 30).result(31).ack >= Ack.SERVER
+    assert linked.client.send(forward, 30).result(31).ack >= Ack.SERVER
     kept = phones.kept(linked.number, forward.wa_message_id)
     assert (kept["type"], kept["filehash"], kept["isForwarded"]) == ("document", digest(b"pass it on"), True)
     entry = phones.ledger(forward.wa_message_id)
@@ -135,5 +135,5 @@ def test_a_message_without_a_file_has_none(linked: Session, phones: Phones):
     linked.ear.wait(MessageArrived, lambda event: event.message.wa_message_id == arrived)
     target = {"chat": "491700000003", "id": arrived, "fromMe": False}
     with pytest.raises(SendRefused) as caught:
-        linked.client.ask(PageCall.MEDIA_OPEN, {"message": target}, 5).result(6)
+        linked.client.ask(PageCall.MEDIA_OPEN, {"message": target}, 20).result(21)
     assert caught.value.code == "media_gone"

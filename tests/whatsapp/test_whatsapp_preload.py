@@ -60,7 +60,7 @@ async def late(browsers: Browsers, profile: Path) -> tuple[Any, int, bool]:
 
 @pytest.mark.browser
 def test_a_document_that_is_there_already_gets_it_at_once_and_only_once(browsers: Browsers, tmp_path: Path):
-    state, documents, same = browsers.loop.submit(late(browsers, tmp_path)).result(40)
+    state, documents, same = browsers.loop.submit(late(browsers, tmp_path)).result(90)
     assert state["ok"]
     assert state["value"]["mode"] == "QR"
     assert documents == 1
@@ -76,7 +76,7 @@ def test_a_broken_bundle_leaves_the_bridge_alive_and_the_page_not_connected(
     )
     ear = session.open()
     ear.wait(DocumentLoaded)
-    assert not session.client.state(5).result(6).connected
+    assert not session.client.state(20).result(21).connected
 
 
 @pytest.mark.browser
