@@ -70,7 +70,7 @@ async def test_waiting_answers_with_the_outcome(client, running):
             return answer.status, (await answer.json())["status"]
 
     asking = asyncio.create_task(ask())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not running.messages.settled:  # another thread's state
             await asyncio.sleep(0.005)
     (message_id,) = running.messages.rows

@@ -39,9 +39,9 @@ async def test_a_service_that_has_all_it_needs_is_well_and_says_how_it_knows(sys
     assert found.fields["status"] == "healthy"
     assert found.fields.keys() == {"status", "uptime", "memory", "whatsapp", "redis", "supabase"}
     assert found.fields["redis"]["connected"]
-    assert found.fields["redis"]["ping"] < 1000
+    assert found.fields["redis"]["ping"] < 20_000
     checks = {**found.fields, **found.checks}
-    assert all(0 <= checks[name]["age"] < 3 for name in ("redis", "database", "supervision"))
+    assert all(0 <= checks[name]["age"] < 20 for name in ("redis", "database", "supervision"))
 
 
 @pytest.mark.parametrize("lost", ["database", "redis"])
