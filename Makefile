@@ -48,7 +48,7 @@ bench: ready-to-test ## the benchmarks, one after the other
 chaos: ready-to-test ## ten minutes of harm under traffic, then the ledger judges; ARGS="--seed N --minutes M"
 	$(BIN)/python -m tests.chaos $(ARGS)
 
-long: ready-to-test ## the tests that are too long for every day: does anything grow over thousands of messages
+long: ready-to-test ## the tests that are too long for every day: growth over thousands of messages, a kill at each step of a send
 	$(BIN)/pytest -m long $(ARGS)
 
 pins: ready-to-test ## config/requirements*.txt from pyproject.toml; ARGS=--upgrade renews all
