@@ -18,7 +18,7 @@ from actors.messages import ForgetProfile
 from actors.model import Account
 from actors.ports import EdgeAddress
 from actors.slots import LaunchSlots
-from supervision import Exit, SupervisorSpec, System
+from supervision import AdminError, Exit, SupervisorSpec, System
 from wahook.addresses import rule_of
 from wahook.announcer import Announcer
 from wahook.assembly import STARTS_AT_ONCE, Assembly
@@ -326,7 +326,11 @@ class Service:
             self.sessions.remember(account)
         wanted = sorted((one for one in accounts if one.desired), key=self._activity, reverse=True)
         for account in wanted:
-            asyncio.run(asyncio.wait_for(self.sessions.boot(account), BOOT_DEADLINE))
+            try:
+                asyncio.run(asyncio.wait_for(self.sessions.boot(account), BOOT_DEADLINE))
+            except (TimeoutError, AdminError) as error:  # the others are not to wait for it
+                kind = type(error).__name__
+                log.error("service.session_not_started", session=account.session_id, error=kind)  # noqa: TRY400
         if wanted:
             idle = sum(one.idle_since is not None for one in wanted)
             log.info("service.sessions_started", sessions=len(wanted) - idle, idle=idle)

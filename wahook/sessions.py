@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+import structlog
+
 from actors import session_view, tree
 from actors.disconnects import waits_for_human
 from actors.errors import RuleBroken, SessionNotReady
@@ -31,9 +33,12 @@ from supervision import AdminError, AlreadyPresent, AlreadyStarted, ChildSpec, N
 from wahook.announcer import Announcer
 from wahook.asking import ask_session, write
 from wahook.board import Board
+from wahook.browser.proxy import parse_proxy
 from wahook.edge.ports import SessionResource
 from wahook.journal.reader import JournalReader
 from wahook.waking import Waker, WakerParts
+
+log = structlog.get_logger(__name__)
 
 DOWN = frozenset({SessionStatus.STOPPED, SessionStatus.ERROR, SessionStatus.RECONNECTING})
 MARGIN = 5.0  # seconds that a question may take beside the page's own time
@@ -129,7 +134,7 @@ class SessionCommands:
 
     async def create(self, session: SessionId, config: SessionConfig) -> tuple[SessionResource, bool]:
         """Create and start; nothing changes for one that exists."""
-        self._parts.check(config)
+        self._check(config)
         if await asyncio.to_thread(self._parts.reader.account, str(session)) is None:
             self._parts.admit()
         wanted = Account(str(session), session.user_id, session.account_id, config=config)
@@ -158,6 +163,8 @@ class SessionCommands:
         page that has taken the account over.
         """
         self.remember(account)
+        if (specs := self._assembled(account)) is None:
+            return
         if account.idle_since is not None:
             self._parts.board.publish(session_view.idle(account))
         elif _waits(account):
@@ -165,14 +172,24 @@ class SessionCommands:
         else:
             await self._up(account, "boot")
             return
-        await self._start_child(tree.OUTBOX, self._parts.assemble(account)[1], "boot")
+        await self._start_child(tree.OUTBOX, specs[1], "boot")
+
+    def _assembled(self, account: Account) -> tuple[ChildSpec, ChildSpec] | None:
+        """Its two branches of the tree; None if its own settings do not allow them, which is shown then."""
+        try:
+            return self._parts.assemble(account)
+        except RuleBroken as error:
+            log.error("session.not_assembled", session=account.session_id, code=error.code)  # noqa: TRY400
+            view = session_view.waiting(account, self._parts.calendar())
+            self._parts.board.publish(replace(view, last_error=error.code))
+            return None
 
     async def refill(self, parent: str) -> None:
         """Give `sessions` or `outbox` back the children that its fresh incarnation does not know."""
         for account in await asyncio.to_thread(self._parts.reader.accounts):
-            if not account.desired:
+            if not account.desired or (specs := self._assembled(account)) is None:
                 continue
-            session, lane = self._parts.assemble(account)
+            session, lane = specs
             if parent == tree.OUTBOX:
                 await self._start_child(parent, lane, "refilled")
             elif account.idle_since is None and not _waits(account):
@@ -278,9 +295,15 @@ class SessionCommands:
         self._parts.board.forget(session_id)
         self._owners.pop(session_id, None)
 
+    def _check(self, config: SessionConfig) -> None:
+        """Before it is kept: what cannot be used would keep the session down at every start."""
+        self._parts.check(config)
+        if config.proxy is not None:
+            parse_proxy(config.proxy)
+
     async def configure(self, session_id: str, config: SessionConfig) -> SessionResource:
         """Replace its settings. Webhooks hold at once, the rest from its next start."""
-        self._parts.check(config)
+        self._check(config)
         await self._account(session_id)
         await self._write(UpdateAccount(session_id, AccountChanges(config=config, desired=UNSET)))
         return await self.get(session_id)

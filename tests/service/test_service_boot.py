@@ -5,6 +5,8 @@ import signal
 
 import pytest
 
+from actors.messages import SaveAccount
+from actors.model import Account, SessionConfig
 from actors.slots import LaunchSlots
 from tests.service.house import API, ours, until
 from tests.service.test_service_survives import Process, process  # noqa: F401  # a fixture
@@ -96,6 +98,35 @@ async def test_what_was_up_comes_back_what_was_stopped_or_idle_does_not(process,
     sent = await client.send(idle, FRIEND, "needed again")
     await client.delivered(idle, sent["messageId"])
     assert (await client.session(down))["status"] == "stopped"
+
+
+async def test_a_session_whose_own_settings_keep_it_down_keeps_nobody_else_down(open_house):
+    house = await open_house()
+    good = await house.client.linked("1", "good", PHONES[0])
+    status, problem = await house.client.call(
+        "POST",
+        API,
+        {"userId": "1", "accountId": "new", "config": {"proxy": "socks5://me:secret@127.0.0.1:1"}},
+    )
+    assert (status, problem["code"]) == (422, "bad_proxy")
+    status, problem = await house.client.call(
+        "PATCH", f"{API}/{good}", {"config": {"proxy": "http://no-port"}}
+    )
+    assert (status, problem["code"]) == (422, "bad_proxy")
+    # As somebody else may have written it: an older version, a mirror, a hand.
+    bad = Account("user_1_wa_bad", "1", "bad", config=SessionConfig(proxy="http://no-port"))
+    await house.service.sessions._write(SaveAccount(bad))
+    await house.close()
+    await asyncio.to_thread(house.service.stop)
+
+    again = await open_house()
+    await again.client.status(good, "ready")
+    shown = await again.client.session(bad.session_id)
+    assert (shown["status"], shown["lastError"], shown["desired"]) == ("error", "bad_proxy", True)
+    assert [one["sessionId"] for one in (await again.client.ok("GET", API))["sessions"]] == [
+        good,
+        bad.session_id,
+    ]
 
 
 async def none_left(data):

@@ -38,6 +38,7 @@ _RULES = {
     "key_reused": 422,
     "bad_cursor": 422,
     "webhook_refused": 422,
+    "bad_proxy": 422,
     "media_refused": 422,
     "media_invalid": 422,
     "media_too_large": 413,
