@@ -185,7 +185,7 @@ def test_read_only_folders_are_removed_by_an_ordinary_user_too():
             print(profiles.remove(SESSION), path.exists(), list((profiles.root / ".trash").iterdir()))
         """
     )
-    assert process.communicate(timeout=20)[0] == "True False []\n"
+    assert process.communicate(timeout=60)[0] == "True False []\n"
 
 
 def test_what_a_crash_left_in_trash_and_staging_is_gone_at_the_next_start(profiles: Profiles):

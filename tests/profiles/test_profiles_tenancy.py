@@ -73,7 +73,7 @@ class Store(DirectoryStore):
 
     def list(self, folder: str) -> list:
         self.asked.set()
-        assert self.answer.wait(10)
+        assert self.answer.wait(30)
         if self.away:
             raise StoreFailed("away")
         return super().list(folder)
@@ -240,7 +240,7 @@ def test_a_kill_while_the_profile_is_prepared_ends_the_opening_and_starts_no_bro
 ):
     store.answer.clear()
     opening = tenant.open(1, lambda _: None)
-    assert store.asked.wait(10)
+    assert store.asked.wait(30)
     tenant.kill()
     with pytest.raises(TransientLoss, match="killed"):
         opening.result(0)
@@ -282,19 +282,19 @@ def test_a_real_session_moves_to_a_node_that_never_saw_it_without_a_new_code(
         try:
             first, keeper, told = node("first")
             ear = Ear()
-            first.open(1, ear).result(30)
+            first.open(1, ear).result(60)
             BlockingPhones(simulator.url).post(MINE, "scan", code=ear.wait(QrShown).code)
             ear.connected()
-            first.close().result(20)
+            first.close().result(40)
             assert set(told) == {ProfileReady(SESSION), ProfileClosed(SESSION)}
             keeper.ready(SESSION, 0)
             assert keeper.closed(SESSION, 0).changed
             second, _, _ = node("second")
             ear = Ear()
-            second.open(1, ear).result(30)
+            second.open(1, ear).result(60)
             ear.connected()
             assert ear.all(QrShown) == []
-            second.close().result(20)
+            second.close().result(40)
         finally:
-            assert loop.stop(10)
+            assert loop.stop(30)
             assert sweep(browsers.owner) == []

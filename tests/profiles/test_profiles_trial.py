@@ -7,6 +7,7 @@ import pytest
 from actors.errors import TransientLoss
 from actors.messages import BrowserLost, DocumentLoaded, LoggedOut, QrShown, StateChanged
 from actors.model import PageState
+from tests.whatsapp.conftest import Phones
 from wahook.loop import LoopThread
 from wahook.profiles import Profiles, Tenant
 from wahook.profiles.trial import Finding, Suspicion
@@ -151,7 +152,7 @@ def test_a_trial_that_a_killed_service_left_is_ended_in_the_profiles_favour(tena
     another.kill()
 
 
-def wait_for(probe, patience=10.0):
+def wait_for(probe, patience=40.0):
     import time  # noqa: PLC0415
 
     ends = time.monotonic() + patience
@@ -181,18 +182,21 @@ def test_three_real_openings_that_show_nothing_end_in_a_new_code(tmp_path: Path)
             elif isinstance(event, DocumentLoaded):
                 loaded.append(event)
 
-        tenant.open(1, hear).result(30)
-        wait_for(lambda: codes, 20)
-        tenant.close().result(20)
+        tenant.open(1, hear).result(60)
+        wait_for(lambda: codes)
+        tenant.close().result(40)
         codes.clear()
+        phones = Phones(simulator.url)
+        phones.post("0", "faults", kind="slow_boot", seconds=60, times=0)
         for number in (2, 3, 4):
             loaded.clear()
-            tenant.open(number, hear).result(30)
+            tenant.open(number, hear).result(60)
             wait_for(lambda: loaded)
             tenant.kill()
         assert codes == []
-        tenant.open(5, hear).result(30)
-        wait_for(lambda: codes, 20)
+        phones.post("0", "faults", kind="clear")
+        tenant.open(5, hear).result(60)
+        wait_for(lambda: codes)
         wait_for(lambda: profiles.set_aside_of(SESSION))
-        tenant.close().result(20)
+        tenant.close().result(40)
     loop.stop(5)
