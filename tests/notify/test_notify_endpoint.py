@@ -38,7 +38,7 @@ async def endpoint():
 
 @pytest.fixture
 async def way(endpoint):
-    made = EndpointWay(endpoint.url, "the-secret", 2.0)
+    made = EndpointWay(endpoint.url, "the-secret", 20.0)
     yield made
     await made.close()
 
@@ -134,7 +134,7 @@ def loop():
     running = LoopThread("notify-test")
     running.start()
     yield running
-    running.stop(2.0)
+    running.stop(20.0)
 
 
 def sender(loop, way, **how):
@@ -144,24 +144,24 @@ def sender(loop, way, **how):
 def test_the_sender_renders_on_its_own_loop_and_names_the_link(loop):
     shelf = Shelf()
     made = sender(loop, shelf, link="https://panel.example.org")
-    assert made.send(COMPOSE(NOTICE, ACCOUNT)).result(5) == SENT
+    assert made.send(COMPOSE(NOTICE, ACCOUNT)).result(30) == SENT
     assert "https://panel.example.org" in shelf.letters[0].text
-    made.close().result(5)
+    made.close().result(30)
     assert shelf.closed
 
 
 def test_a_code_is_in_a_mail_only_if_it_was_set_and_is_asked_for(loop):
     shelf = Shelf()
     scan = Notice(Kind.NEEDS_QR, "user_1_wa_2", NOON)
-    sender(loop, shelf).send(COMPOSE(scan, ACCOUNT)).result(5)
+    sender(loop, shelf).send(COMPOSE(scan, ACCOUNT)).result(30)
     showing = sender(loop, shelf, code_picture=lambda _: b"png")
-    showing.send(COMPOSE(scan, ACCOUNT)).result(5)
-    showing.send(COMPOSE(NOTICE, ACCOUNT)).result(5)
+    showing.send(COMPOSE(scan, ACCOUNT)).result(30)
+    showing.send(COMPOSE(NOTICE, ACCOUNT)).result(30)
     assert [one.picture for one in shelf.letters] == [None, b"png", None]
 
 
 def test_a_mail_of_another_version_is_given_up_and_a_way_that_hangs_is_left(loop):
     broken = Mail("m", "connected", "a@b.org", payload={})
-    assert sender(loop, Shelf()).send(broken).result(5) == MailOutcome(MailVerdict.NEVER, "bad_mail")
+    assert sender(loop, Shelf()).send(broken).result(30) == MailOutcome(MailVerdict.NEVER, "bad_mail")
     stuck = sender(loop, Shelf(seconds=3600), deadline=0.2)
-    assert stuck.send(COMPOSE(NOTICE, ACCOUNT)).result(5) == MailOutcome(MailVerdict.AGAIN, "timeout")
+    assert stuck.send(COMPOSE(NOTICE, ACCOUNT)).result(30) == MailOutcome(MailVerdict.AGAIN, "timeout")

@@ -41,7 +41,7 @@ def office(pem):
             security=security,
             sender="wahook@example.org",
             ca_file=pem,
-            deadline=5.0,
+            deadline=30.0,
         )
 
     yield open_one
@@ -143,7 +143,7 @@ async def test_a_server_that_is_not_there_is_tried_again():
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         account = SmtpAccount(
-            host="127.0.0.1", port=nobody.getsockname()[1], security="none", sender="a@b.org", deadline=5.0
+            host="127.0.0.1", port=nobody.getsockname()[1], security="none", sender="a@b.org", deadline=30.0
         )
         assert await deliver(account) == MailOutcome(MailVerdict.AGAIN, "unreachable")
 

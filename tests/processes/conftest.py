@@ -14,7 +14,7 @@ def loop() -> Iterator[LoopThread]:
     thread = LoopThread("test-loop")
     thread.start()
     yield thread
-    assert thread.stop(5)
+    assert thread.stop(20)
 
 
 @pytest.fixture

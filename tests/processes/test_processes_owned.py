@@ -20,7 +20,7 @@ SETSID_CHILD = "setsid sh -c 'echo child $$; exec sleep 300' & exec sleep 300"
 SHELL_WITH_CHILD = ("sh", "-c", "sleep 300 & echo child $!; wait")
 
 
-def gone(pid: int, deadline: float = 5.0) -> bool:
+def gone(pid: int, deadline: float = 20.0) -> bool:
     """Wait for the end of any process, ours or not."""
     try:
         pidfd = os.pidfd_open(pid)
@@ -33,15 +33,15 @@ def gone(pid: int, deadline: float = 5.0) -> bool:
 
 
 def start(loop: LoopThread, owner: str, *command: str, name: str = "thing") -> OwnedProcess:
-    return loop.submit(launch(command, owner=owner, name=name)).result(5)
+    return loop.submit(launch(command, owner=owner, name=name)).result(30)
 
 
-def said(loop: LoopThread, process: OwnedProcess, pattern: str, deadline: float = 5.0) -> str:
+def said(loop: LoopThread, process: OwnedProcess, pattern: str, deadline: float = 20.0) -> str:
     return loop.submit(process.line(pattern, deadline)).result(deadline + 1).group(1)
 
 
 async def exit_of(process: OwnedProcess) -> int:
-    return await asyncio.wait_for(asyncio.shield(process.exited), 5)
+    return await asyncio.wait_for(asyncio.shield(process.exited), 20)
 
 
 def test_a_child_leads_its_own_group_and_session_and_carries_the_marker(loop: LoopThread, owner: str):
@@ -64,7 +64,7 @@ def test_killing_the_group_kills_grandchildren_too(loop: LoopThread, owner: str)
     process = start(loop, owner, *SHELL_WITH_CHILD)
     grandchild = int(said(loop, process, r"child (\d+)"))
     process.kill_group()
-    assert loop.submit(exit_of(process)).result(6) == -signal.SIGKILL
+    assert loop.submit(exit_of(process)).result(30) == -signal.SIGKILL
     assert gone(grandchild)
     process.kill_group()  # once more is nothing
 
@@ -73,14 +73,14 @@ def test_a_leader_that_dies_takes_its_group_with_it(loop: LoopThread, owner: str
     process = start(loop, owner, *SHELL_WITH_CHILD)
     grandchild = int(said(loop, process, r"child (\d+)"))
     os.kill(process.pid, signal.SIGKILL)
-    assert loop.submit(exit_of(process)).result(6) == -signal.SIGKILL
+    assert loop.submit(exit_of(process)).result(30) == -signal.SIGKILL
     assert gone(grandchild)
     assert not process.alive
 
 
 def test_an_exit_code_is_noticed_and_no_zombie_stays(loop: LoopThread, owner: str):
     process = start(loop, owner, "sh", "-c", "exit 7")
-    assert loop.submit(exit_of(process)).result(6) == 7
+    assert loop.submit(exit_of(process)).result(30) == 7
     assert not Path(f"/proc/{process.pid}").exists()
 
 
@@ -95,29 +95,29 @@ def test_an_end_that_has_begun_shows(loop: LoopThread, owner: str):
 def test_terminate_is_gentle_first_and_kills_after_its_deadline(loop: LoopThread, owner: str):
     gentle = start(loop, owner, "sh", "-c", "trap 'exit 3' TERM; echo on; while :; do sleep 0.01; done")
     said(loop, gentle, "(on)")
-    assert loop.submit(gentle.terminate(5)).result(6) == 3
+    assert loop.submit(gentle.terminate(5)).result(30) == 3
     stubborn = start(loop, owner, "sh", "-c", "trap '' TERM; echo on; while :; do sleep 0.01; done")
     said(loop, stubborn, "(on)")
-    assert loop.submit(stubborn.terminate(0.1)).result(6) == -signal.SIGKILL
+    assert loop.submit(stubborn.terminate(0.1)).result(30) == -signal.SIGKILL
 
 
 def test_a_stopped_process_can_be_killed(loop: LoopThread, owner: str):
     process = start(loop, owner, "sleep", "300")
     os.kill(process.pid, signal.SIGSTOP)
     process.kill_group()
-    assert loop.submit(exit_of(process)).result(6) == -signal.SIGKILL
+    assert loop.submit(exit_of(process)).result(30) == -signal.SIGKILL
 
 
 def test_waiting_for_a_line_ends_with_the_process_and_tells_what_it_said(loop: LoopThread, owner: str):
     process = start(loop, owner, "sh", "-c", "echo no such luck >&2; exit 1")
     with pytest.raises(ProcessError, match="no such luck"):
-        loop.submit(process.line("ready", 5)).result(6)
+        loop.submit(process.line("ready", 20)).result(30)
 
 
 def test_waiting_for_a_line_has_a_deadline(loop: LoopThread, owner: str):
     process = start(loop, owner, "sleep", "300")
     with pytest.raises(ProcessError, match="no output"):
-        loop.submit(process.line("ready", 0.05)).result(5)
+        loop.submit(process.line("ready", 0.05)).result(30)
 
 
 def test_what_cannot_be_started_says_so(loop: LoopThread, owner: str):
@@ -125,7 +125,7 @@ def test_what_cannot_be_started_says_so(loop: LoopThread, owner: str):
         start(loop, owner, "sh", "-c", "exit", name="x" * 200_000)  # too long for execve
     process = start(loop, owner, "/no/such/program")
     with pytest.raises(ProcessError, match="no/such/program"):
-        loop.submit(process.line("ready", 5)).result(6)
+        loop.submit(process.line("ready", 20)).result(30)
 
 
 def test_sweep_kills_groups_of_its_owner_and_name_only(loop: LoopThread, owner: str):
@@ -143,7 +143,7 @@ def test_sweep_finds_what_has_left_its_group(loop: LoopThread, owner: str):
     process = start(loop, owner, "sh", "-c", SETSID_CHILD)
     stray = int(said(loop, process, r"child (\d+)"))
     process.kill_group()
-    assert loop.submit(exit_of(process)).result(6) == -signal.SIGKILL
+    assert loop.submit(exit_of(process)).result(30) == -signal.SIGKILL
     assert sweep(owner) == [stray]
 
 
@@ -168,8 +168,8 @@ SERVICE = """
     loop = LoopThread("service")
     loop.start()
     command = ["sh", "-c", "echo on; exec sleep 300"]
-    child = loop.submit(launch(command, owner=sys.argv[1], name="child")).result(10)
-    loop.submit(child.line("on", 5)).result(10)
+    child = loop.submit(launch(command, owner=sys.argv[1], name="child")).result(30)
+    loop.submit(child.line("on", 20)).result(30)
     print(child.pid, flush=True)
     time.sleep(300)
 """
@@ -184,7 +184,7 @@ def test_kill_9_of_a_service_takes_its_children_with_it(owner: str):
         child = int(output.readline())
         assert carries(child, owner, "child")
         service.kill()
-        service.wait(5)
+        service.wait(20)
     assert gone(child)
 
 
@@ -193,5 +193,5 @@ def test_the_end_of_the_loop_thread_takes_its_children_with_it(owner: str):
     thread.start()
     process = start(thread, owner, "sh", "-c", "echo on; exec sleep 300")
     said(thread, process, "(on)")
-    assert thread.stop(5)
+    assert thread.stop(20)
     assert gone(process.pid)

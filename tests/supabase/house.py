@@ -33,7 +33,7 @@ from wahook.supabase.shipper import SupabaseShipper
 from wahook.supabase.tables import SupabaseTables
 
 SESSION = "user_1_wa_2"
-PATIENCE = 20.0
+PATIENCE = 60.0
 QUICK = Pace(linger=0.01, check=0.2, first_pause=0.02, longest_pause=0.05, parting=0.02)
 
 

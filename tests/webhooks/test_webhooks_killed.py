@@ -40,7 +40,7 @@ def run_and_kill(data, url: str, answers: int = 0, commits: int = 0) -> set[str]
         try:
             answered = [pipe.readline() for _ in range(answers)]
             if commits:
-                child.wait(20)
+                child.wait(60)
         finally:
             child.kill()
         rest = pipe.readlines()
