@@ -72,6 +72,7 @@ class SessionCommands:
     def __init__(self, parts: SessionsParts) -> None:
         self._parts = parts
         self._owners: dict[str, str] = {}
+        self._made_with: dict[str, SessionConfig] = {}  # what is in the tree was made with these
         self._waker = Waker(
             WakerParts(
                 board=parts.board,
@@ -194,6 +195,7 @@ class SessionCommands:
                 await self._start_child(parent, lane, "refilled")
             elif account.idle_since is None and not _waits(account):
                 await self._start_child(parent, session, "refilled")
+                self._made_with[account.session_id] = account.config
 
     def wanted(self, session_id: str) -> None:
         """Messages wait for this session: bring it up if it lies down by idleness. Any thread."""
@@ -213,13 +215,24 @@ class SessionCommands:
     async def _up(self, account: Account, by: str) -> None:
         session, lane = self._parts.assemble(account)
         await self._start_child(tree.OUTBOX, lane, by)
+        if not self._is_up(account.session_id):
+            await self._clear_outdated(account, by)
         for _ in range(ATTEMPTS):
-            if await self._start_child(tree.SESSIONS, session, by) or self._is_up(account.session_id):
+            if await self._start_child(tree.SESSIONS, session, by):
+                self._made_with[account.session_id] = account.config
+                return
+            if self._is_up(account.session_id):
                 return
             # It waits, has failed, or is about to end: all of that is over once it was started anew.
             with suppress(NotFound):
                 await self._parts.system.restart(f"{tree.SESSIONS}/{account.session_id}", by)
                 return
+
+    async def _clear_outdated(self, account: Account, by: str) -> None:
+        """What was made with other settings than it has by now is started no more."""
+        if self._made_with.get(account.session_id, account.config) != account.config:
+            with suppress(NotFound):
+                await self._parts.system.terminate_child(f"{tree.SESSIONS}/{account.session_id}", by)
 
     def _is_up(self, session_id: str) -> bool:
         view = self._parts.board.get(session_id)
@@ -262,6 +275,7 @@ class SessionCommands:
         if not self._is_up(session_id):
             self._parts.admit()
         await self._write(UpdateAccount(session_id, AccountChanges(desired=True, idle_since=None)))
+        await self._clear_outdated(account, by)
         try:
             await self._parts.system.restart(f"{tree.SESSIONS}/{session_id}", by)
         except AdminError:
@@ -294,6 +308,7 @@ class SessionCommands:
         await self._write(DeleteAccount(session_id))
         self._parts.board.forget(session_id)
         self._owners.pop(session_id, None)
+        self._made_with.pop(session_id, None)
 
     def _check(self, config: SessionConfig) -> None:
         """Before it is kept: what cannot be used would keep the session down at every start."""

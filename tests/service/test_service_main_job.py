@@ -101,6 +101,21 @@ async def test_a_restart_by_hand_is_no_failure(house):
     assert house.names("qr", "disconnected", "auth_failure") == []
 
 
+async def test_changed_settings_hold_from_the_next_start_whether_it_waits_or_runs(house):
+    nobody = "http://127.0.0.1:9"
+    waiting = await house.client.create("1", "waiting", proxy=nobody)
+    running = await house.client.create("1", "running")
+    await house.client.status(running, "qr")
+    await house.client.status(waiting, "reconnecting")
+    await house.client.ok("POST", f"{API}/{running}/restart")  # nothing has changed yet
+    for session_id, proxy, verb in ((waiting, None, "start"), (running, nobody, "restart")):
+        await house.client.ok("PATCH", f"{API}/{session_id}", {"config": {"proxy": proxy}})
+        await house.client.ok("POST", f"{API}/{session_id}/{verb}")
+    await house.client.status(waiting, "qr")
+    lost = await house.client.status(running, "reconnecting")
+    assert lost["lastError"].startswith("page_unreachable")
+
+
 async def test_a_logout_ends_in_a_new_code_at_the_next_start(house):
     client = house.client
     session_id = await client.linked()
