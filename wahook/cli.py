@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import ExitStack
 from types import FrameType
 from typing import Annotated
 
 import typer
 
-from actors.errors import WahookError
+from actors.errors import ProcessError, WahookError
 from supervision import SupervisionError, install_stack_dump
 from wahook import logs, operator_cli, queue_cli
 from wahook.edge.keys import KeyFileError
@@ -26,7 +27,9 @@ app = typer.Typer(
 operator_cli.mount(app, read_settings)
 queue_cli.mount(app, read_settings)
 moving.mount(app, read_settings)
-STOP_SECONDS = 5.0  # for all to end in good order; what hangs then is killed, and ten seconds suffice for both
+STOP_SECONDS = (
+    5.0  # for all to end in good order; what hangs then is killed, and ten seconds suffice for both
+)
 Port = Annotated[int, typer.Option(min=0, max=65535)]
 
 
@@ -125,7 +128,11 @@ def simulator(
 
     _settings()
     stopping = _stop_signal()
-    with SimulatorThread(host, port, tls_port) as running:
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(SimulatorThread(host, port, tls_port))
+        except OSError as error:
+            raise ProcessError(f"the simulator cannot listen on {host}: {error.strerror or error}") from error
         typer.echo(f"wahook: simulator on {running.url}", err=True)
         if running.tls_port is not None:
             typer.echo(f"wahook: and on https://{host}:{running.tls_port}", err=True)

@@ -342,3 +342,12 @@ async def test_the_simulator_alone_serves_its_page_and_control_api_also_over_tls
     finally:
         code = await asyncio.to_thread(ended, process)
     assert code == 0
+
+
+def test_a_simulator_whose_port_is_taken_says_so_in_one_line():
+    with SimulatorThread() as other:
+        call = [sys.executable, "-m", "wahook", "simulator", "--port", str(other.port)]
+        done = subprocess.run(call, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("wahook: the simulator cannot listen on 127.0.0.1: ")
+    assert done.stderr.count("\n") == 1
