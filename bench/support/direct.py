@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
+
+import structlog
 
 from actors.messages import MessageArrived, PageEvent, QrShown, StateChanged
 from actors.model import OutgoingMessage
@@ -87,6 +90,7 @@ class DirectPage:
 @asynccontextmanager
 async def direct_pages(house: Household, phones: list[str]) -> AsyncIterator[list[DirectPage]]:
     """One for each phone, linked."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     loop = LoopThread("direct")
     loop.start()
     folder = house.data / "direct"
