@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -96,6 +97,7 @@ class Household:
 @asynccontextmanager
 async def household(directory: Path, **environment: str) -> AsyncIterator[Household]:
     """No limits but the machine's. `directory` must be on a real disk: there the journal is flushed to."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # else both would outlive a bench that is ended
     with (
         tempfile.TemporaryDirectory(prefix="wahook-bench-", dir=directory) as data,
         running(["simulator", "--port", "0"], "simulator on ") as simulator,
