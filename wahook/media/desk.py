@@ -14,6 +14,7 @@ from actors.model import JSON
 from actors.page import AskPage, PageCall
 from wahook import references
 from wahook.edge.ports import MediaFile
+from wahook.journal.incoming import REVOKED
 from wahook.journal.reader import JournalReader
 from wahook.media.fetching import MediaFetcher
 from wahook.media.links import Links
@@ -77,6 +78,9 @@ class MediaDesk:
         )
 
     async def _received(self, session_id: str, reference: references.Reference) -> Stored:
+        row = await asyncio.to_thread(self.reader.received, session_id, reference.wa_message_id)
+        if row is not None and row.message.type == REVOKED:
+            raise SendRefused("media_gone", "the message was deleted for everyone")
         known = await asyncio.to_thread(self.links.find, session_id, reference.wa_message_id)
         if known is not None:
             with suppress(RuleBroken):
