@@ -14,8 +14,15 @@ LOCK = "service.lock"
 
 
 def take(data: Path) -> int:
-    """Lock the folder for this process; the descriptor to close. ProcessError when another one has it."""
-    descriptor = os.open(data / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Lock the folder, made when it is missing, for this process; the descriptor to close.
+
+    ProcessError when another process has it, or when it cannot be used.
+    """
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(data / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ProcessError(f"cannot keep data in {data}: {error.strerror}; set WAHOOK_DATA") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -27,7 +34,6 @@ def take(data: Path) -> int:
 @contextmanager
 def holding(data: Path) -> Iterator[None]:
     """Nobody serves this folder meanwhile; it is made when it is missing. ProcessError as above."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = take(data)
     try:
         yield

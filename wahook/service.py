@@ -83,7 +83,6 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock: int | None = take(settings.data)
         self.key: ApiKey = find_or_make(
             settings.api_key.get_secret_value() if settings.api_key else None, settings.data
