@@ -11,16 +11,17 @@ from collections.abc import Iterator
 import pytest
 
 from actors import tree
-from actors.durable import AddMirrorChanges
+from actors.durable import COPY, AddMirrorChanges
 from actors.messages import AccountChanges, DeleteAccount, RecordAck, RecordIncoming, UpdateAccount
 from actors.mirror import MirrorDue
 from actors.model import Ack, SessionConfig
 from tests.journal import postgres
 from wahook.journal.opening import utc_now
-from wahook.supabase.changes import Mirrored
+from wahook.supabase.changes import ACCOUNT, Mirrored
 
 from .house import SESSION, House, incoming, until
 from .real import LITE, PUBLISHABLE, SECRET, Project
+from .test_supabase_copying import copied, lived
 
 pytestmark = [pytest.mark.supabase]
 names = itertools.count()
@@ -180,8 +181,24 @@ async def test_a_key_that_may_not_write_loses_nothing(open_house, project, key):
     house = open_house(key=key)
     await house.ready()
     await until(lambda: house.report().get("failures_in_a_row", 0) > 2, house.report)
-    assert house.journal.queues.count_changes() == (1, 0)
+    waiting = [one.kind for one in house.journal.queues.open_changes() if one.kind != COPY]
+    assert (waiting, house.journal.queues.set_aside_changes()) == ([ACCOUNT], [])
     assert project.sql("select * from whatsapp_accounts") == []
+
+
+async def test_what_was_there_before_the_mirror_is_copied_in_order_with_the_status_left_alone(
+    open_house, project, tmp_path
+):
+    ids = lived(tmp_path, 600)
+    project.sql(
+        "insert into whatsapp_accounts (id, user_id, session_id, status)"
+        f" values ('2', '1', '{SESSION}', 'ready')"
+    )
+    house = open_house()
+    await copied(house)
+    assert [row[0] for row in project.sql("select wa_message_id from messages order by id")] == ids
+    found = project.sql("select session_id, status, phone_number from whatsapp_accounts")
+    assert found == [[SESSION, "ready", "491510000001"]]
 
 
 async def test_users_read_what_is_theirs_and_write_nothing(house, project):
