@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 NODE = shutil.which("node", path=f"{HERE}/node/node_modules/.bin:{os.environ['PATH']}") or "node"
 MINE, OUTSIDE = "491700000001", "491700000003"
 DEADLINE = 60.0
+SYNC = 2.0  # seconds; clients listen for the end of the sync some time after they have seen the connection
 CLIENTS = {"wppconnect.js": "from wppconnect", "wwebjs.js": "from whatsapp-web.js"}
 
 pytestmark = [
@@ -74,7 +75,7 @@ class Client:
 @pytest.fixture
 async def simulator() -> AsyncIterator[Simulator]:
     """A simulator that also speaks TLS."""
-    running = await start_simulator(tls_port=0)
+    running = await start_simulator(tls_port=0, sync_delay=SYNC)
     yield running
     await running.stop()
 

