@@ -87,6 +87,14 @@ class PageCache:
         except (RedisError, OSError) as error:
             log.info("page_cache.not_forgotten", kind=kind, error=type(error).__name__)
 
+    def forget_session(self, session_id: str) -> None:
+        """It is gone, and with it whomever its phones knew."""
+        try:
+            for key in self._redis.scan_iter(_key(session_id, "*", "*"), count=1000):
+                self._redis.delete(key)
+        except (RedisError, OSError) as error:
+            log.info("page_cache.not_forgotten", kind="session", error=type(error).__name__)
+
 
 def _key(session_id: str, kind: str, name: str) -> str:
     return f"{PREFIX}:{session_id}:{kind}:{name}"

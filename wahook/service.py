@@ -230,6 +230,11 @@ class Service:
             system=lambda: self.system,
             rng=random.Random(),
         )
+
+        def clear_redis(session_id: str) -> None:
+            assembly.clear_queues(session_id)
+            self.page_cache.forget_session(session_id)
+
         return SessionCommands(
             SessionsParts(
                 system=self.system,
@@ -244,7 +249,7 @@ class Service:
                 run=self._loop.submit,
                 admit=self.headroom.admit,
                 wake_deadline=settings.open_deadline,
-                clear_queues=assembly.clear_queues,
+                clear_redis=clear_redis,
             )
         )
 

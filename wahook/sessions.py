@@ -56,7 +56,7 @@ class SessionsParts:
     calendar: Calendar
     profiles: Profiles
     assemble: Callable[[Account], tuple[ChildSpec, ChildSpec]]
-    clear_queues: Callable[[str], object]  # blocking; what Redis has of a session whose lane is down
+    clear_redis: Callable[[str], object]  # blocking; of all that it has of a session whose lane is down
     check: Callable[[SessionConfig], object] = lambda _: None  # raises RuleBroken for what cannot be used
     run: Callable[[Coroutine[Any, Any, None]], Future[None]]  # on a loop of the service's, from any thread
     admit: Callable[[], None] = lambda: None  # raises MemoryShort while no further session may be started
@@ -304,7 +304,7 @@ class SessionCommands:
         await self._down(session_id, by)
         self._taken_down(account)
         await asyncio.to_thread(self._parts.profiles.discard, session_id)
-        await asyncio.to_thread(self._parts.clear_queues, session_id)
+        await asyncio.to_thread(self._parts.clear_redis, session_id)
         await self._write(DeleteAccount(session_id))
         self._parts.board.forget(session_id)
         self._owners.pop(session_id, None)

@@ -54,6 +54,17 @@ def test_what_is_remembered_leaves_the_queues_their_room(url: str) -> None:
         redis.config_set("maxmemory", before)
 
 
+def test_a_session_that_is_gone_is_forgotten_and_no_other(url: str) -> None:
+    redis = connect(url)
+    cache = PageCache(redis)
+    for session in ("gone", "gone2"):
+        cache.put(session, "number", "491:49", {"exists": True}, 60)
+        cache.put(session, "contacts", "491", [1], 60)
+    cache.forget_session("gone")
+    assert {key.split(b":")[2] for key in redis.scan_iter("wahook:page:gone*")} == {b"gone2"}
+    PageCache(connect(NOWHERE)).forget_session("gone")
+
+
 def test_without_redis_everything_is_asked_anew_and_everybody_is_fine() -> None:
     cache = PageCache(connect(NOWHERE))
     cache.put("s", "number", "49", {"exists": True}, 60)

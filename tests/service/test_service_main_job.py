@@ -145,10 +145,12 @@ async def test_a_deleted_session_leaves_nothing(house, tmp_path):
     session_id = await client.linked()
     profile = tmp_path / "data" / "whatsapp-sessions" / f"session-{session_id}"
     assert profile.is_dir()
+    await client.ok("GET", f"{API}/{session_id}/contacts/{FRIEND}")
     status, _ = await client.call("DELETE", f"{API}/{session_id}")
     assert status == 204
     assert not profile.exists()
     assert (await client.call("GET", f"{API}/{session_id}"))[0] == 404
+    assert list(house.service._redis.scan_iter(f"wahook:page:{session_id}:*")) == []
     assert [line for line in ours(tmp_path / "data") if "chromium" in line and "user-data-dir" in line] == []
 
 

@@ -1,5 +1,6 @@
 """What the page knows of chats, people and groups, asked over REST of a whole service."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -50,7 +51,8 @@ async def test_chats_and_their_history_are_read_in_parts(house):
 
 async def test_people_are_looked_up_blocked_and_remembered(house):
     client = house.client
-    await client.phone(f"{SECOND}/profile", {"name": "Zoe", "about": "Counting"})
+    face = base64.b64encode(b"\xff\xd8\xff a face").decode()
+    await client.phone(f"{SECOND}/profile", {"name": "Zoe", "about": "Counting", "picture": face})
     session_id = await client.linked("1", "2", PHONE)
     base = f"{API}/{session_id}"
     await client.received(session_id, await client.write(PHONE, SECOND, "hello"))
@@ -59,7 +61,10 @@ async def test_people_are_looked_up_blocked_and_remembered(house):
         (SECOND, "Zoe", False)
     ]
     assert (await client.ok("GET", f"{base}/contacts/{SECOND}/about"))["about"] == "Counting"
-    assert (await client.ok("GET", f"{base}/contacts/{SECOND}/picture"))["url"] is None
+    picture = await client.ok("GET", f"{base}/contacts/{SECOND}/picture")
+    async with client.http.get(picture["url"]) as answer:
+        assert await answer.read() == b"\xff\xd8\xff a face"
+    assert (await client.ok("GET", f"{base}/contacts/{FRIEND}/picture"))["url"] is None
     assert await refused(client, "GET", f"{base}/contacts/99912345678/about") == (404, "unknown_contact")
 
     for number, exists in ((SECOND, True), ("99912345678", False)):

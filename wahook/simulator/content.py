@@ -23,14 +23,19 @@ def content_of(body: Mapping[str, Any], media: MediaStore) -> Record:
     return _media(body["media"], media)
 
 
+def decoded(text: str, name: str) -> bytes:
+    """Base64; SimulatorError for anything else."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:  # binascii.Error, or what is not ASCII
+        raise SimulatorError(f"'{name}' is not base64") from None
+
+
 def _media(given: object, media: MediaStore) -> Record:
     if not isinstance(given, dict):
         raise SimulatorError(_SHAPE)
     mimetype = str(text_field(given, "mimetype"))
-    try:
-        data = base64.b64decode(str(text_field(given, "data")), validate=True)
-    except ValueError:  # binascii.Error, or what is not ASCII
-        raise SimulatorError("'media.data' is not base64") from None
+    data = decoded(str(text_field(given, "data")), "media.data")
     family = mimetype.partition("/")[0]
     kind = text_field(given, "type", required=False) or (family if family in _FAMILIES else "document")
     named = {name: str(given[name]) for name in ("filename", "caption") if given.get(name)}

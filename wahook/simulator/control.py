@@ -9,7 +9,7 @@ from aiohttp import web
 
 from wahook.simulator import acts
 from wahook.simulator.accounts import Account
-from wahook.simulator.content import content_of
+from wahook.simulator.content import content_of, decoded
 from wahook.simulator.errors import ConflictError, NotFoundError, SimulatorError
 from wahook.simulator.faults import KEPT, Fault
 from wahook.simulator.network import ACK_PLAYED, ACK_READ, Network, new_message_id
@@ -209,11 +209,13 @@ class Control:
         return web.json_response({"pages": len(account.pages())})
 
     async def profile(self, request: web.Request) -> web.Response:
-        """POST …/profile {name?, about?, business?, labels?}: who this phone is; makes the account."""
+        """POST …/profile {name?, about?, picture?, business?, labels?}: who this phone is; it is made."""
         account, body = self._network.account(_number(request)), await _body(request)
         account.profile_name = text_field(body, "name", required=False) or account.profile_name
         account.about = text_field(body, "about", required=False) or account.about
         account.business = bool(body.get("business", account.business))
+        if picture := text_field(body, "picture", required=False):
+            account.picture = self._network.media.put(decoded(picture, "picture"), "image/jpeg")
         if (labels := body.get("labels")) is not None:
             if not isinstance(labels, list):
                 raise SimulatorError("'labels' must be a list of names")
