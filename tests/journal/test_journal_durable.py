@@ -149,6 +149,14 @@ def test_mails_are_listed_by_state_and_session_newest_first_in_pages(bench: Benc
     assert (queues.mail("d"), queues.mail("x")) == (first, None)
 
 
+def test_a_deleted_session_leaves_no_mail_but_what_is_on_its_way(bench: Bench):
+    for name, session in (("sent", SESSION), ("dead", SESSION), ("waits", SESSION), ("others", OTHER)):
+        bench.one(AddMail(Mail(name, "connected", "ann@example.org", session)))
+    bench.write(EndMail("sent", DONE), EndMail("dead", DEAD), EndMail("others", DEAD))
+    bench.one(DeleteAccount(SESSION))
+    assert {one.id for one in bench.journal.queues.mails()} == {"waits", "others"}
+
+
 def test_a_dead_mail_can_be_sent_after_all_as_if_it_were_new(bench: Bench):
     bench.one(AddMail(Mail("m", "connected", "ann@example.org")))
     bench.one(EndMail("m", DEAD, error="expired: unreachable"))

@@ -8,11 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from actors.durable import TaskState
 from actors.errors import RuleBroken
 from actors.messages import AccountChanges, DeleteAccount, SaveAccount, Unset, UpdateAccount
 from actors.model import Account, SessionConfig
 from wahook.journal import rows
-from wahook.journal.schema import accounts
+from wahook.journal.schema import accounts, mails
 from wahook.journal.text import storable
 
 
@@ -43,7 +44,9 @@ def update(connection: sa.Connection, operation: UpdateAccount) -> Account | Non
 
 
 def delete(connection: sa.Connection, operation: DeleteAccount) -> bool:
-    """Remove the row; the database removes what belongs to it."""
+    """Remove the row; the database removes what belongs to it. Of its mails only what is on its way stays."""
+    about_it = mails.c.session_id == operation.session_id
+    connection.execute(sa.delete(mails).where(about_it, mails.c.state != TaskState.PENDING.value))
     here = accounts.c.session_id == operation.session_id
     return connection.execute(sa.delete(accounts).where(here)).rowcount > 0
 
