@@ -138,7 +138,11 @@ class Service:
                 drafts=Drafts(self._journal.reader, fetch=self._media.fetch),
                 duplicate_window=settings.duplicate_window,
                 not_before=outlook.Outlook(
-                    self._outlook, self._limits(self._outlook), self.sessions.owner, calendar
+                    connection=self._outlook,
+                    limits=self._limits(self._outlook),
+                    ahead=self._journal.reader.ahead,
+                    owner=self.sessions.owner,
+                    calendar=calendar,
                 ).not_before,
             )
         )

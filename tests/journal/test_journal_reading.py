@@ -17,7 +17,7 @@ from actors.messages import (
     EndAttempt,
     RecordIncoming,
 )
-from actors.model import Direction, MessageStatus, OutgoingMessage
+from actors.model import Direction, MessageStatus, OutgoingMessage, Priority
 from wahook.journal import JournalReader, cursors, open_journal
 from wahook.journal.schema import NEEDS_WORK
 from wahook.journal.stored import MessagePage, Received
@@ -183,6 +183,24 @@ def test_what_is_undone_comes_in_the_order_of_acceptance(bench: Bench):
     reader = bench.journal.reader
     assert [one.message_id[-1] for one in reader.undone(SESSION)] == list("acfgij")
     assert [one.message_id[-1] for one in reader.undone()] == list("acfghij")
+
+
+def test_what_goes_before_a_message_is_what_is_queued_by_priority_and_then_by_acceptance(bench: Bench):
+    kinds = {
+        "a": Priority.LOW,
+        "b": Priority.DEFAULT,
+        "c": Priority.HIGH,
+        "d": Priority.LOW,
+        "e": Priority.HIGH,
+    }
+    rows = {one: message(one, priority=priority) for one, priority in kinds.items()}
+    bench.write(*(AcceptMessage(row, None) for row in rows.values()))
+    bench.write(AcceptMessage(message("x", session_id=OTHER), None))
+    reader = bench.journal.reader
+    assert {one: reader.ahead(row) for one, row in rows.items()} == {"c": 0, "e": 1, "b": 2, "a": 3, "d": 4}
+    bench.write(BeginAttempt("msg_c"), CancelMessage("msg_b"))
+    assert reader.ahead(rows["d"]) == 2
+    assert reader.ahead(rows["d"], {"msg_a", "msg_x"}) == 1
 
 
 def test_counts_are_of_what_needs_work_or_eyes(bench: Bench):

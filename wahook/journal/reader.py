@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from actors.errors import RuleBroken
-from actors.model import Account, Direction, MessageStatus, OutgoingMessage
+from actors.model import Account, Direction, MessageStatus, OutgoingMessage, Priority
 from wahook.journal import cursors, rows
 from wahook.journal.cursors import Place
 from wahook.journal.faults import database_faults
@@ -20,6 +20,7 @@ T = TypeVar("T")
 Entry = tuple[Place, OutgoingMessage | Received]
 
 MAX_PAGE = 1000
+MOST_AHEAD = 10_000
 _UNDONE = sa.text(f"{NEEDS_WORK} AND status <> 'failed'")
 
 
@@ -90,6 +91,20 @@ class JournalReader:
         if session_id is not None:
             query = query.where(messages_out.c.session_id == session_id)
         return [rows.outgoing(row) for row in self._all(query)]
+
+    def ahead(self, message: OutgoingMessage, but: Collection[str] = ()) -> int:
+        """How many queued messages of its session, `but` these, go before this one; 10,000 at most."""
+        table = messages_out.c
+        own = sa.select(table.seq).where(table.message_id == message.message_id).scalar_subquery()
+        higher = list(Priority)[: list(Priority).index(message.priority)]
+        before = sa.select(table.seq).where(
+            table.session_id == message.session_id,
+            table.status == MessageStatus.QUEUED,
+            table.message_id.not_in(but),
+            sa.or_(table.priority.in_(higher), sa.and_(table.priority == message.priority, table.seq < own)),
+        )
+        counted = sa.select(sa.func.count().label("number"))
+        return int(self._all(counted.select_from(before.limit(MOST_AHEAD).subquery()))[0]["number"])
 
     def batch(self, session_id: str, batch_id: str) -> list[OutgoingMessage]:
         """The messages of one bulk send, in the order of acceptance."""

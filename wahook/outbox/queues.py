@@ -95,16 +95,13 @@ class LaneQueues:
             next_due=min(firsts, default=None),
         )
 
-    def ahead(self, message: OutgoingMessage) -> int:
-        """How many queued messages go before this one, be it in its queue or about to be put there."""
-        higher = ORDER[: ORDER.index(message.priority)]
-        own = self.queues[message.priority].key
+    def taken(self) -> set[str]:
+        """What was popped or started, and has not ended: mostly the one that is being sent."""
         with self._redis.pipeline(transaction=False) as pipe:
-            pipe.lpos(own, message.message_id)
-            for key in (own, *(self.queues[priority].key for priority in higher)):
-                pipe.llen(key)
-            place, behind, *before = pipe.execute()
-        return int(behind if place is None else place) + sum(map(int, before))
+            for queue in self.queues.values():
+                pipe.lrange(queue.intermediate_queue_key, 0, -1)
+                pipe.zrange(queue.started_job_registry.key, 0, -1)
+            return _ids(pipe.execute())
 
     def put(self, message: OutgoingMessage) -> bool:
         """Queue or schedule one. False if its job is there already; one that had ended is made anew."""
@@ -210,8 +207,7 @@ class LaneQueues:
                 pipe.lrange(queue.intermediate_queue_key, 0, -1)
                 pipe.zrange(queue.scheduled_job_registry.key, 0, -1)
                 pipe.zrange(queue.started_job_registry.key, 0, -1)
-            found = pipe.execute()
-        return {entry.decode().partition(":")[0] for entries in found for entry in entries}
+            return _ids(pipe.execute())
 
     def _known(self, rows: Sequence[OutgoingMessage]) -> list[OutgoingMessage]:
         """Those that have a job, though it is in no queue: it had ended, or a crash lost its place."""
@@ -271,6 +267,10 @@ class LaneQueues:
             self._redis.delete(Job.key_for(job_id))
         # RQ leaves its result behind, a year long for what failed.
         self._redis.delete(Result.get_key(job_id))  # type: ignore[no-untyped-call]
+
+
+def _ids(found: list[list[bytes]]) -> set[str]:
+    return {entry.decode().partition(":")[0] for entries in found for entry in entries}
 
 
 def _later(row: OutgoingMessage, now: datetime) -> bool:
