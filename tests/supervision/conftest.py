@@ -16,7 +16,7 @@ from supervision.testing import VirtualTree
 def nothing_leaks() -> Iterator[None]:
     """No actor thread and no registered actor outlives its test."""
     yield
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + 30.0
     while time.monotonic() < deadline:
         left = [t.name for t in threading.enumerate() if isinstance(t, ActorThread)]
         if not left and not pykka.ActorRegistry.get_all():

@@ -84,7 +84,7 @@ def test_an_ask_without_an_answer_ends_at_its_deadline(system):
     began = time.monotonic()
     with pytest.raises(AskTimeout, match="gated did not answer within"):
         system.handle("gated").ask("hello", 0.05)
-    assert 0.04 < time.monotonic() - began < 2
+    assert 0.04 < time.monotonic() - began < 20
 
 
 def test_a_timed_out_ask_is_still_handled_as_in_erlang(system):
@@ -108,7 +108,7 @@ def test_a_handle_exists_where_nobody_lives_and_refuses(system):
 def test_a_handle_follows_its_actor_through_incarnations(system):
     late = system.handle("late")
     late.tell("crash")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while late.incarnation == 1 or not late.alive:
         assert time.monotonic() < deadline
         time.sleep(0.001)
@@ -138,7 +138,7 @@ def test_a_stamp_tells_what_an_actor_is_busy_with_without_asking_it(system):
     assert stamp.busy_for >= 0
     system.gate.set()
     gated.ask("y", 5)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while gated.stamp().message_type is not None:
         assert time.monotonic() < deadline
     assert gated.stamp().last_handled_at is not None
