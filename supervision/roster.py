@@ -228,6 +228,7 @@ class Roster:
 
     def answer_start(self, child: Child, failed: Exit | None = None) -> None:
         """Tell those who asked for the start."""
+        child.forced = False
         answers, child.waiting_start = child.waiting_start, []
         for answer in answers:
             if failed is None:

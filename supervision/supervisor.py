@@ -106,7 +106,7 @@ class Supervisor(Roster):
         if child.rung:
             return
         child.came_up()
-        child.first_start = child.restarting = child.forced = False
+        child.first_start = child.restarting = False
         if child.start_timer is not None:
             child.start_timer.cancel()
         child.delay = 0.0
@@ -236,7 +236,7 @@ class Supervisor(Roster):
         """Boot, start_child and restart_child do not retry; whether this was one of them."""
         retried = child.spec.backoff is not None and child.spec.backoff.retry_first_start
         if child.forced and not child.first_start:
-            child.forced = child.wanted = False
+            child.wanted = False
             child.publish(exit_.reason, child.by)
             self.answer_start(child, exit_)
             return True

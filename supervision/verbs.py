@@ -151,7 +151,7 @@ class Verbs:
         child.wanted, child.wanted_by, child.by = False, verb.by, verb.by
         child.failed = child.held = ""
         child.due, child.restarting = 0.0, False
-        child.forced = child.deferred = False
+        child.deferred = False
         keeps = policy.survives_stop(child.spec.restart, dynamic=self._sup.spec.dynamic)
         if child.live:
             child.stopping = True

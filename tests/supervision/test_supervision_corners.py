@@ -208,6 +208,15 @@ def test_a_restart_that_an_operator_broke_off_is_no_restart_by_hand_later(tree):
     assert tree.handle("b").incarnation == 4, "the third start failed and was tried again"
 
 
+def test_a_start_by_hand_that_was_ignored_is_no_start_by_hand_later(tree):
+    run(tree, worker(tree, "a"), worker(tree, "b", "ok", "ignore", "crash"), strategy=Strategy.ONE_FOR_ALL)
+    tree.do(tree.system.terminate_child("b"))
+    assert not tree.do(tree.system.restart_child("b")).alive
+    tree.tell("a", "crash")
+    assert tree.states() == {"": "running", "a": "running", "b": "running"}
+    assert tree.handle("b").incarnation == 4
+
+
 def test_what_an_operator_stopped_and_a_group_restart_started_is_not_put_down_to_the_operator(tree):
     run(tree, worker(tree, "a"), worker(tree, "b"), strategy=Strategy.REST_FOR_ONE)
     tree.do(tree.system.terminate_child("b", by="ann"))

@@ -40,6 +40,7 @@ def quiet() -> Iterator[None]:
 
 RESTARTS = st.sampled_from(Restart)
 NAMES = st.sampled_from("abcdef")
+SCRIPT = st.lists(st.sampled_from(["ok", "ok", "crash", "ignore"]), max_size=6)
 BACKOFF = BackOff(1.0, 8.0, jitter=Jitter(1, 1), reset_after=5.0, max_consecutive=3)
 
 
@@ -50,6 +51,8 @@ class Kid:
     name: str
     restart: Restart
     backoff: bool
+    script: list[str] = field(default_factory=list)
+    ignored: int = 0
     up: bool = True
     failed: bool = False
     failures: int = 0
@@ -59,7 +62,7 @@ class Kid:
 
 @dataclass
 class Model:
-    """OTP's rules for one supervisor, and the back-off, in forty lines: no threads, no messages."""
+    """OTP's rules for one supervisor, and the back-off, in a hundred lines: no threads, no messages."""
 
     strategy: Strategy
     intensity: int
@@ -75,13 +78,23 @@ class Model:
         return next((kid for kid in self.kids if kid.name == name), None)
 
     def start(self, kid):
-        self.count[kid.name] = self.count.get(kid.name, 0) + 1
-        kid.up, kid.due, kid.failed = True, None, False
-        kid.spell = self.now + 5.0 if kid.backoff else None
+        """One attempt: "ok", "crash" or "ignore"."""
+        self.count[kid.name] = number = self.count.get(kid.name, 0) + 1
+        outcome = kid.script[number - 1] if number <= len(kid.script) else "ok"
+        kid.up, kid.due, kid.failed = outcome == "ok", None, False
+        kid.spell = self.now + 5.0 if kid.backoff and kid.up else None
+        if outcome == "ignore":
+            kid.ignored = number
+            if self.dynamic or kid.restart is Restart.TEMPORARY:
+                self.kids.remove(kid)
+        return outcome
 
     def add(self, kid):
         self.kids.append(kid)
-        self.start(kid)
+        outcome = self.start(kid)
+        if outcome == "crash":
+            self.kids.remove(kid)
+        return outcome
 
     def down(self, kid):
         kid.up, kid.due, kid.spell = False, None, None
@@ -94,7 +107,11 @@ class Model:
             kid.failures = 0
             if self.dynamic:
                 self.kids.remove(kid)
-        elif kid.backoff:
+        else:
+            self.come_back(kid)
+
+    def come_back(self, kid):
+        if kid.backoff:
             kid.failures += 1
             kid.failed = kid.failures > 3
             kid.due = None if kid.failed else self.now + min(8.0, 2.0 ** (kid.failures - 1))
@@ -103,6 +120,16 @@ class Model:
             self.dead = len(self.times) > self.intensity
             if not self.dead:
                 self.restart_group(kid)
+
+    def try_start(self, kid):
+        """A start that is tried again when it fails, with its own group. False when it failed."""
+        if self.start(kid) != "crash":
+            return True
+        if kid.restart is Restart.TEMPORARY:
+            self.kids.remove(kid)
+            return True
+        self.come_back(kid)
+        return False
 
     def group(self, kid):
         match self.strategy:
@@ -114,11 +141,15 @@ class Model:
                 return self.kids[self.kids.index(kid) :]
 
     def restart_group(self, kid):
-        for each in self.group(kid):
+        group = self.group(kid)
+        for each in group:
             if each is not kid and each.up and each.restart is Restart.TEMPORARY:
                 self.kids.remove(each)
             else:
-                self.start(each)
+                self.down(each)
+        for each in group:
+            if each in self.kids and not self.try_start(each):
+                return  # and it has taken along who was to come after it
 
     def terminate(self, kid):
         self.down(kid)
@@ -136,7 +167,7 @@ class Model:
                 break
             self.now = at
             if kid.due == at:
-                self.start(kid)
+                self.try_start(kid)
             else:
                 kid.failures, kid.spell = 0, None
         self.now = target
@@ -161,13 +192,18 @@ class AgainstTheModel(RuleBasedStateMachine):
         strategy=st.sampled_from([*Strategy, "dynamic"]),
         intensity=st.integers(0, 4),
         period=st.sampled_from([1.0, 30.0]),
-        kids=st.lists(st.tuples(NAMES, RESTARTS, st.booleans()), max_size=5, unique_by=lambda kid: kid[0]),
+        kids=st.lists(
+            st.tuples(NAMES, RESTARTS, st.booleans(), SCRIPT), max_size=5, unique_by=lambda kid: kid[0]
+        ),
     )
     def boot(self, strategy, intensity, period, kids):
         dynamic = strategy == "dynamic"
         shape = Strategy.ONE_FOR_ONE if dynamic else strategy
         self.model = Model(shape, intensity, period, dynamic)
-        kids = [Kid(name, restart, self.may_back_off(backoff)) for name, restart, backoff in kids]
+        kids = [
+            Kid(name, restart, self.may_back_off(backoff), ["ok", *script])
+            for name, restart, backoff, script in kids
+        ]
         static = () if dynamic else tuple(self.spec(kid) for kid in kids)
         sub = SupervisorSpec(static, strategy=shape, intensity=intensity, period=period, dynamic=dynamic)
         self.tree.start(SupervisorSpec((ChildSpec("s", sub, restart=Restart.TEMPORARY),)))
@@ -182,18 +218,18 @@ class AgainstTheModel(RuleBasedStateMachine):
 
     def spec(self, kid):
         backoff = BACKOFF if kid.backoff else None
-        return ChildSpec(kid.name, self.tree.scripted(), restart=kid.restart, backoff=backoff)
+        start = self.tree.scripted(*kid.script)
+        return ChildSpec(kid.name, start, restart=kid.restart, backoff=backoff)
 
     def alive(self):
         return not self.model.dead
 
     def verb(self, future):
-        """The verb's refusal code, or None."""
-        try:
-            self.tree.do(future)
-        except AdminError as error:
-            return error.code
-        return None
+        """The verb's refusal code, or None. A start that is being tried again has no answer yet."""
+        self.tree.settle()
+        refusal = future.exception(0) if future.done() else None
+        assert refusal is None or isinstance(refusal, AdminError), self.tree.trace()
+        return refusal.code if refusal else None
 
     @precondition(alive)
     @rule(name=NAMES, way=st.sampled_from(["crash", "exit", "normal", "shutdown"]))
@@ -228,10 +264,11 @@ class AgainstTheModel(RuleBasedStateMachine):
     def restart_child(self, name):
         code = self.verb(self.tree.system.restart_child(f"s/{name}", by="model"))
         kid = self.model.kid(name)
-        assert code == self.refusal(kid)
-        if code is None:
+        refusal = self.refusal(kid)
+        if refusal is None:
             kid.failures = 0
-            self.model.start(kid)
+            refusal = "start_failed" if self.model.start(kid) == "crash" else None
+        assert code == refusal
 
     @precondition(alive)
     @rule(name=NAMES)
@@ -254,30 +291,37 @@ class AgainstTheModel(RuleBasedStateMachine):
     def retry(self, name):
         code = self.verb(self.tree.system.retry(f"s/{name}", by="model"))
         kid = self.model.kid(name)
-        assert code == ("not_found" if kid is None else "running" if kid.up else None)
-        if code is None:
+        refusal = "not_found" if kid is None else "running" if kid.up else None
+        if refusal is None:
             kid.failures = 0
-            self.model.start(kid)
+            self.model.try_start(kid)
+        assert code == refusal or self.model.dead
 
     @precondition(alive)
     @rule(name=NAMES)
     def restart(self, name):
         code = self.verb(self.tree.system.restart(f"s/{name}", by="model"))
         kid = self.model.kid(name)
-        assert code == (None if kid else "not_found")
         if kid:
             kid.failures = 0
             self.model.restart_group(kid)
+        if self.alive():  # else it depends on whether it came up before the fuse blew
+            assert code == (None if kid and not self.lost(kid) else "not_found")
+
+    def lost(self, kid):
+        """It failed and was not kept; one that ignores its start has done as it was told."""
+        return kid not in self.model.kids and kid.ignored != self.model.count[kid.name]
 
     @precondition(alive)
-    @rule(name=NAMES, restart=RESTARTS, backoff=st.booleans())
-    def start_child(self, name, restart, backoff):
-        kid = Kid(name, restart, self.may_back_off(backoff))
+    @rule(name=NAMES, restart=RESTARTS, backoff=st.booleans(), script=SCRIPT)
+    def start_child(self, name, restart, backoff, script):
+        kid = Kid(name, restart, self.may_back_off(backoff), script)
         code = self.verb(self.tree.system.start_child("s", self.spec(kid), by="model"))
         present = self.model.kid(name)
-        assert code == (None if not present else "already_started" if present.up else "already_present")
-        if code is None:
-            self.model.add(kid)
+        refusal = present and ("already_started" if present.up else "already_present")
+        if not present:
+            refusal = "start_failed" if self.model.add(kid) == "crash" else None
+        assert code == refusal
 
     @rule(seconds=st.sampled_from([0.4, 1.0, 3.0, 6.0, 31.0]))
     def time_passes(self, seconds):
