@@ -17,7 +17,7 @@ def check(port: int) -> subprocess.CompletedProcess[str]:
     """Run the script as the engine does."""
     call = [sys.executable, ROOT / "config/healthcheck.py"]
     environment = {"PORT": str(port), "http_proxy": "http://127.0.0.1:1"}
-    return subprocess.run(call, env=environment, capture_output=True, text=True, timeout=10, check=False)
+    return subprocess.run(call, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ from .servers import serving
 
 ID, OTHER = "user_1_wa_2", "user_1_wa_3"
 THEM, SOMEONE = "34999000000", "34888000000"
-DEADLINE = 10.0
+DEADLINE = 40.0
 POLICY = AiPolicy(
     system_prompt="Be kind.",
     model="small",

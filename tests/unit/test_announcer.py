@@ -33,7 +33,7 @@ async def test_an_expected_event_wakes_the_loop_from_another_thread():
     announcer = Announcer()
     with announcer.expecting(lambda event: event is TWO) as happened:
         threading.Thread(target=lambda: (announcer(ONE), announcer(TWO))).start()
-        await asyncio.wait_for(happened.wait(), 5)
+        await asyncio.wait_for(happened.wait(), 30)
 
 
 async def test_an_event_that_is_not_wanted_wakes_nobody():
