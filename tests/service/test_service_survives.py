@@ -74,7 +74,7 @@ async def process(simulator, tmp_path):
         if process.process is not None and process.process.poll() is None:
             process.process.kill()
             process.process.wait()
-    await until("strays gone", lambda: _none_left(tmp_path / "data"), patience=5)
+    await until("strays gone", lambda: _none_left(tmp_path / "data"))
 
 
 async def _none_left(data):
@@ -88,7 +88,7 @@ async def test_a_killed_service_leaves_no_process_and_loses_nothing(process):
     accepted = [await client.send(session_id, FRIEND, f"number {n}") for n in range(5)]
     await client.ok("POST", f"{API}/{session_id}/start")
     await process.end(signal.SIGKILL)
-    await until("children die with the service", lambda: _none_left(process.data), patience=5)
+    await until("children die with the service", lambda: _none_left(process.data))
     missed = await client.write(PHONE, FRIEND, "while the service was dead")
 
     again = await process.start()
