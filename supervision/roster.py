@@ -85,7 +85,8 @@ class Roster:
         independent = not self._ordered and (self.spec.dynamic or self.phase is Phase.RUNNING)
         # Where children do not depend on each other only those touched can have a next step: this keeps a
         # message's cost the same with ten children and with ten thousand.
-        looked_at = list(self._touched) if independent else list(self.children.values())
+        touched = list(self._touched)
+        looked_at = touched if independent else list(self.children.values())
         self._touched.clear()
         going = [child for child in looked_at if child.stopping and child.live]
         for child in self._may_stop(going):
@@ -95,6 +96,9 @@ class Roster:
                 self._end_now()
         elif not going or not self._ordered:
             self._start_what_may(looked_at)
+        for child in touched:
+            if child.state() is not child.facts.state:  # it may start now, but not before others
+                child.publish("waits for its turn", child.by)
 
     @property
     def _ordered(self) -> bool:
@@ -180,8 +184,9 @@ class Roster:
         for child_id in policy.group(self.spec.strategy, list(self.children), failed.spec.id):
             child = self.children[child_id]
             if child is not failed:
+                if not (child.waiting or child.failed):  # those are down on their own account
+                    child.waits_for = failed.spec.id
                 child.wanted = True
-                child.waits_for = failed.spec.id
                 child.stopping = child.live
                 if not child.waiting_start:
                     child.by = child.wanted_by = ""

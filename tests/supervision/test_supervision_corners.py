@@ -116,6 +116,17 @@ def test_one_that_an_operator_stopped_itself_does_not_come_back_with_it(tree):
     assert tree.states() == {"": "running", "a": "running", "b": "running", "c": "stopped"}
 
 
+def test_one_that_was_down_on_its_own_account_waits_for_nobody(tree):
+    children = [worker(tree, name, backoff=BackOff(60, 60, jitter=PLAIN)) for name in "ab"]
+    run(tree, *children, strategy=Strategy.REST_FOR_ONE)
+    tree.tell("b", "crash")
+    tree.tell("a", "crash")
+    tree.do(tree.system.terminate_child("a"))
+    assert tree.states() == {"": "running", "a": "stopped", "b": "backoff"}
+    tree.advance(60)
+    assert tree.states() == {"": "running", "a": "stopped", "b": "running"}
+
+
 def test_stopping_a_failed_child_does_not_start_those_that_need_it(tree):
     needs_human = StopChild("logged out")
     run(
@@ -148,6 +159,20 @@ def test_stopping_a_restarted_child_lets_those_after_it_finish_their_restart(tre
     tree.do(tree.system.terminate_child("a"))
     tree.advance(5)
     assert tree.states() == {"": "running", "a": "stopped", "b": "running", "c": "running"}
+
+
+@pytest.mark.parametrize("verb", ["retry", "restart"])
+def test_who_may_start_but_waits_for_another_is_not_shown_as_backing_off(tree, verb):
+    backoff = BackOff(60, 60, jitter=PLAIN)
+    children = worker(tree, "a", "ok", "crash", backoff=backoff), worker(tree, "b", backoff=backoff)
+    run(tree, *children, strategy=Strategy.ONE_FOR_ALL)
+    tree.tell("b", "crash")
+    getattr(tree.system, verb)("b", by="ann")
+    tree.settle()
+    assert tree.states() == {"": "running", "a": "backoff", "b": "stopped"}
+    assert tree.system.snapshot().find("b")["backoff"] is None
+    tree.advance(60)
+    assert set(tree.states().values()) == {"running"}
 
 
 def test_a_start_that_waits_for_its_turn_is_answered_when_an_operator_stops_it(tree):
