@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -64,9 +64,12 @@ class Keeper(Actor):
         self._parts = parts
         self._interval = interval
         self._session = context.lookup(parts.session_path)
+        self._let_go = False
+        self._asked: Future[Any] | None = None  # what is being waited for
 
     def started(self) -> None:
-        """Begin the beat."""
+        """Begin the beat. Whoever stops a keeper that waits for the page need not wait with it."""
+        self.context.kill_with(self._give_up)
         self.context.every(self._interval, Beat())
 
     def handle(self, message: object) -> object:
@@ -94,8 +97,17 @@ class Keeper(Actor):
     def _timed(self, call: Callable[[float], Future[T]]) -> tuple[T, float]:
         """The answer of a page call, and how long it took in seconds."""
         began = self.context.clock.monotonic()
-        answer = call(self._parts.call_deadline).result(self._parts.call_deadline + MARGIN)
+        asked = self._asked = call(self._parts.call_deadline)
+        if self._let_go:
+            asked.cancel()
+        answer = asked.result(self._parts.call_deadline + MARGIN)
         return answer, self.context.clock.monotonic() - began
+
+    def _give_up(self) -> None:
+        """From another thread, when it is killed."""
+        self._let_go = True
+        if (asked := self._asked) is not None:
+            asked.cancel()
 
     def _result(self, ok: bool, text: str, rtt: float | None = None) -> None:
         beat = f"{self.context.name}.beat"

@@ -222,7 +222,7 @@ def _keepalive(parts: KeepaliveParts) -> SupervisorSpec:
     }
     return SupervisorSpec(
         tuple(
-            ChildSpec(name, partial(keeper, parts=parts), backoff=WORKERS, shutdown=parts.call_deadline + 3.0)
+            ChildSpec(name, partial(keeper, parts=parts), backoff=WORKERS, shutdown=0.5)
             for name, keeper in keepers.items()
         )
     )

@@ -17,7 +17,7 @@ from actors.events import Event
 from actors.messages import Journaled
 from actors.ports import WebhookSender
 from actors.post import Post
-from supervision import Actor, Context, Exit
+from supervision import Actor, Context, Exit, ExitKind
 
 log = structlog.get_logger(__name__)
 
@@ -83,9 +83,9 @@ class WebhooksActor(Actor):
                 return super().handle(message)
         return None
 
-    def stopping(self, exit: Exit) -> None:  # noqa: A002, ARG002
-        """What is in flight may end; the rest waits on disk."""
-        self._parts.sender.stop(self._parts.stop_deadline)
+    def stopping(self, exit: Exit) -> None:  # noqa: A002
+        """What is in flight may end, unless there is no time left; the rest waits on disk."""
+        self._parts.sender.stop(0.0 if exit.kind is ExitKind.KILLED else self._parts.stop_deadline)
 
     def _journaled(self, correlation: str, result: object) -> None:
         """A session that is gone has nobody left to tell."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
+import sys
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -27,9 +30,7 @@ app = typer.Typer(
 operator_cli.mount(app, read_settings)
 queue_cli.mount(app, read_settings)
 moving.mount(app, read_settings)
-STOP_SECONDS = (
-    5.0  # for all to end in good order; what hangs then is killed, and ten seconds suffice for both
-)
+STOP_SECONDS = 5.0  # for all to end in good order; what hangs then is killed, so that ten suffice for both
 Port = Annotated[int, typer.Option(min=0, max=65535)]
 
 
@@ -85,7 +86,16 @@ def serve() -> None:
     service.stop(STOP_SECONDS)
     if ended is not None:
         typer.secho(f"wahook: the supervision tree gave up: {ended.reason}", fg=typer.colors.RED, err=True)
-        raise typer.Exit(1)
+    _end(0 if ended is None else 1)
+
+
+def _end(code: int) -> NoReturn:
+    """Now: to take the interpreter apart is a second's work, and a thread that hangs could hold it up."""
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # closed already, or nobody reads
+            stream.flush()
+    os._exit(code)
 
 
 @app.command()

@@ -1,16 +1,21 @@
+import time
+from concurrent.futures import Future
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 
 import pytest
 
+from actors import tree
 from actors.errors import DeadlinePassed, Fault
-from actors.keepalive import SECOND_LOOK, Activity, Beat, Heartbeat, Watchdog
+from actors.keepalive import SECOND_LOOK, Activity, Beat, Heartbeat, KeepaliveParts, Watchdog
 from actors.messages import StateChanged, UpdateAccount
-from actors.model import SessionStatus
+from actors.model import SessionStatus, SessionView
 from actors.vitals import Verdict, judge
-from supervision import BackOff, ChildSpec
+from supervision import BackOff, ChildSpec, SupervisorSpec, System
 from supervision.testing import VirtualTree
 from tests.actors.parts import CONNECTED, OPENING, World, done
+from wahook.board import Board
 
 
 @pytest.fixture
@@ -39,6 +44,45 @@ def ready(world):
     world.client.calls.clear()
     world.events.clear()
     return world
+
+
+class DeafPage:
+    """It takes every question and answers none."""
+
+    def __init__(self):
+        self.asked = []
+
+    def __getattr__(self, name):
+        def ask(deadline):
+            self.asked.append(Future())
+            return self.asked[-1]
+
+        return ask
+
+
+def test_a_page_that_hangs_does_not_hold_up_a_stop():
+    page, board = DeafPage(), Board()
+    board.publish(SessionView("s", SessionStatus.READY, datetime.now(UTC)))
+    parts = KeepaliveParts(
+        session_id="s",
+        client=page,
+        board=board,
+        calendar=lambda: datetime.now(UTC),
+        session_path="session",
+        writer_path="writer",
+        call_deadline=60.0,
+        heartbeat_interval=0.01,
+        watchdog_interval=0.01,
+        activity_interval=0.01,
+    )
+    system = System(SupervisorSpec((ChildSpec("keepalive", tree._keepalive(parts)),)), name="house")
+    system.start(20)
+    ends = time.monotonic() + 20
+    while len(page.asked) < 3:
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+    assert system.stop(30)
+    assert all(question.cancelled() for question in page.asked)
 
 
 def last(world, name):
