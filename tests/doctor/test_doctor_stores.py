@@ -1,12 +1,12 @@
 """Redis and the database, real ones; each failure provoked."""
 
-import socket
 import sqlite3
 
 import pytest
 
 from actors.errors import ProcessError
 from tests.journal import postgres
+from tests.ports import free_port
 from wahook import data_lock
 from wahook.doctor import State, stores
 from wahook.journal import migrate, open_journal
@@ -41,8 +41,7 @@ def test_a_redis_that_evicts_is_a_doubt(settings, valkey):
 
 
 def test_a_redis_that_is_not_there_fails_without_showing_its_password(settings):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     found = stores.check_redis(settings(redis_url=f"redis://:hush@127.0.0.1:{port}/0"))
     assert found.state is State.FAILED
     assert f"redis://127.0.0.1:{port}/0" in found.found

@@ -1,7 +1,6 @@
 """The operator's commands, against a running edge."""
 
 import json
-import socket
 import subprocess
 import sys
 
@@ -10,6 +9,7 @@ import structlog
 import typer
 from typer.testing import CliRunner
 
+from tests.ports import free_port
 from wahook.operator_cli import REFUSED, UNREACHABLE, mount
 from wahook.settings import Settings
 
@@ -77,8 +77,7 @@ def test_a_refusal_says_why_and_has_its_exit_code(wahook, arguments, code, says)
 
 
 def test_a_service_that_is_down_is_said_plainly(wahook, settings):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     shown = wahook("tree", given=settings.model_copy(update={"port": port}))
     assert shown.exit_code == UNREACHABLE
     assert f"no service answers at http://127.0.0.1:{port}" in shown.stderr
@@ -121,7 +120,7 @@ def test_watching_draws_again_until_it_is_interrupted(settings):
             if seen == 2:
                 break
         watching.send_signal(2)
-        assert watching.wait(10) == 0
+        assert watching.wait(30) == 0
     finally:
         watching.kill()
         watching.stdout.close()

@@ -206,7 +206,7 @@ def test_a_database_that_somebody_else_locks_says_so_in_time_and_works_later(sql
 
 def test_a_postgresql_lock_is_waited_for_only_as_long_as_allowed(server: postgres.Server):
     url = server.create("locked")
-    with open_journal(url) as other, open_journal(url, deadline=0.3) as journal:
+    with open_journal(url) as other, open_journal(url, deadline=1) as journal:
         with other.engines.write.begin() as connection:
             connection.exec_driver_sql("LOCK TABLE accounts")
             with pytest.raises(JournalError, match="another connection held a lock"):

@@ -53,7 +53,7 @@ class Office:
         self.loop = LoopThread("notify-test")
         self.loop.start()
         self.policy = policy
-        self.client = AiClient(Endpoint(base_url=base_url, deadline=3.0), backoff=0.01) if base_url else None
+        self.client = AiClient(Endpoint(base_url=base_url, deadline=20.0), backoff=0.01) if base_url else None
         self.events, self.news = [], asyncio.Event()
         self.faults, self.typing, self.number = [], [], 0
         self.page, self.questions = {"messages": [], "next": None}, []
@@ -115,7 +115,7 @@ class Office:
             f"msg_{self.number:032}", session_id, draft.to, draft.body, f"3EB0{self.number:018}",
             content_hash=draft.body, idempotency_key=key,
         )  # fmt: skip
-        result = await write(self.system.handle(tree.WRITER), AcceptMessage(message, None), 5.0)
+        result = await write(self.system.handle(tree.WRITER), AcceptMessage(message, None), 20.0)
         self._main.call_soon_threadsafe(self.news.set)
         return result
 
@@ -173,10 +173,10 @@ class Office:
         )
 
     async def close(self):
-        await asyncio.to_thread(self.system.stop, 5.0)
+        await asyncio.to_thread(self.system.stop, 30.0)
         if self.client is not None:
             await asyncio.wrap_future(self.loop.submit(self.client.close()))
-        self.loop.stop(2.0)
+        self.loop.stop(20.0)
         self.journal.close()
 
 
