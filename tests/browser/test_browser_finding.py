@@ -34,6 +34,14 @@ def test_the_path_comes_before_known_folders(tmp_path: Path):
     assert find_browser(which=nothing, folders=[known.parent], nix_store=tmp_path).path == known
 
 
+def test_a_pattern_that_nothing_is_like_came_from_another_machine_and_the_search_goes_on(tmp_path: Path):
+    known = program(tmp_path / "bin", "chromium")
+    pattern = tmp_path / "store/*/bin/chromium"
+    assert find_browser(pattern, which=nothing, folders=[known.parent], nix_store=tmp_path).path == known
+    there = program(tmp_path / "store/abc-chromium/bin", "chromium")
+    assert find_browser(pattern, which=nothing, folders=[known.parent], nix_store=tmp_path).path == there
+
+
 def test_the_nix_store_is_searched_last(tmp_path: Path):
     path = program(tmp_path / "hash-chromium-150" / "bin", "chromium")
     assert find_browser(which=nothing, folders=[], nix_store=tmp_path).path == path

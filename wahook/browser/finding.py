@@ -59,10 +59,10 @@ def find_browser(
     """The configured program, else a headless shell, else a full Chromium. ProcessError says what to do.
 
     `kind` None: whatever is there, told by its name. A name is looked for on PATH, then in the known folders,
-    then in the Nix store. A configured path may hold a `*`, as in `/nix/store/*/bin/chromium`.
+    then in the Nix store. A configured path may hold a `*`, as in `/nix/store/*/bin/chromium`; where nothing is
+    like it, the setting came from another machine, and the search goes on.
     """
-    if configured is not None:
-        path = _configured(configured, "CHROMIUM_PATH")
+    if configured is not None and (path := _configured(configured, "CHROMIUM_PATH")) is not None:
         return BrowserFinding(unwrapped(path), _agreed(path, kind))
     places = tuple(folders)
     for names in _names(kind):
@@ -80,8 +80,8 @@ def find_chromedriver(
     nix_store: Path = NIX_STORE,
 ) -> Path:
     """The configured ChromeDriver, else the first found. ProcessError says what to do."""
-    if configured is not None:
-        return _configured(configured, "CHROMEDRIVER_PATH")
+    if configured is not None and (path := _configured(configured, "CHROMEDRIVER_PATH")) is not None:
+        return path
     for path in _candidates(DRIVER_NAMES, which, tuple(folders), nix_store):
         return path
     raise ProcessError("no ChromeDriver found: install chromium-driver or set CHROMEDRIVER_PATH")
@@ -124,12 +124,14 @@ def unwrapped(path: Path) -> Path:
     return Path(match.group(1)) if match and _runnable(Path(match.group(1))) else path
 
 
-def _configured(configured: Path, variable: str) -> Path:
+def _configured(configured: Path, variable: str) -> Path | None:
     text = str(configured)
-    found = sorted(Path("/").glob(text.lstrip("/"))) if "*" in text else [configured]
-    for path in found:
+    pattern = "*" in text
+    for path in sorted(Path("/").glob(text.lstrip("/"))) if pattern else [configured]:
         if _runnable(path):
             return path.absolute()
+    if pattern:
+        return None
     raise ProcessError(f"{variable} names no program: {configured}")
 
 
