@@ -49,7 +49,7 @@ class Machine:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=90,
             check=False,
         )
 
@@ -181,14 +181,14 @@ def test_the_scripts_can_be_run(script):
 
 def test_the_python_step_refuses_an_unknown_mode_and_a_python_that_is_too_old(tmp_path):
     script = ROOT / "config/install/python"
-    wrong = subprocess.run([script, "fast"], capture_output=True, text=True, check=False, timeout=20)
+    wrong = subprocess.run([script, "fast"], capture_output=True, text=True, check=False, timeout=90)
     assert (wrong.returncode, "run, dev or image" in wrong.stderr) == (1, True)
     old = tmp_path / "python-old"
     old.write_text("#!/bin/sh\nexit 1\n")
     old.chmod(0o755)
     call = [script, "run", tmp_path / "venv"]
     environment = {**os.environ, "PYTHON": str(old)}
-    done = subprocess.run(call, env=environment, capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(call, env=environment, capture_output=True, text=True, check=False, timeout=90)
     assert done.returncode == 1
     assert "no Python 3.11 or newer" in done.stderr
     assert not (tmp_path / "venv").exists()

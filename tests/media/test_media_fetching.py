@@ -25,7 +25,7 @@ LOOPBACK = rule_of(("127.0.0.0/8",))
 
 
 def fetcher(root: Path, rule: AddressRule = LOOPBACK, limit: int = 10_000) -> MediaFetcher:
-    return MediaFetcher(MediaStore(root, limit), rule, deadline=5)
+    return MediaFetcher(MediaStore(root, limit), rule, deadline=30)
 
 
 async def refused(fetching) -> str:
