@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 MARKER = "WAHOOK_OWNED"
 EXEC_TRIES = 20
+GONE_WITHIN = 20.0  # seconds; a killed Chromium gives its memory back first, and a busy machine lets it wait
 # What a child may see of our environment: secrets stay here.
 _PASSED = re.compile(
     r"PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_.*|TZ|TMPDIR|XDG_.*|FONTCONFIG_.*|LD_LIBRARY_PATH|SSL_CERT_.*"
@@ -57,7 +58,7 @@ class Marked:
     pidfd: int
 
 
-def sweep(owner: str, name: str | None = None, deadline: float = 5.0) -> list[int]:
+def sweep(owner: str, name: str | None = None, deadline: float = GONE_WITHIN) -> list[int]:
     """Kill every process that carries this owner's marker (and name), with its whole group, and see it gone.
 
     Blocking, any thread. Returns the pids killed; ProcessError if one lives after `deadline` seconds.

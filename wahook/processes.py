@@ -22,7 +22,7 @@ from typing import TypeAlias
 import structlog
 
 from actors.errors import ProcessError
-from wahook.marks import child_environment, kill_whole_group, owner_of, sweep
+from wahook.marks import GONE_WITHIN, child_environment, kill_whole_group, owner_of, sweep
 
 __all__ = ["OwnedProcess", "launch", "owner_of", "sweep"]
 log = structlog.get_logger(__name__)
@@ -142,12 +142,12 @@ class OwnedProcess:
         return await self.ended(deadline)
 
     async def ended(self, deadline: float) -> int:
-        """Wait for its end; after `deadline` seconds kill the group. ProcessError if that takes over 5 s."""
+        """Wait for its end; after `deadline` seconds kill the group. ProcessError if that takes too long."""
         await asyncio.wait({self.exited}, timeout=deadline)
         if not self.exited.done():
             log.warning("process.killed", name=self.name, pid=self.pid, after=deadline)
             self.kill_group()
-            await asyncio.wait({self.exited}, timeout=5.0)
+            await asyncio.wait({self.exited}, timeout=GONE_WITHIN)
         if not self.exited.done():
             raise ProcessError(f"{self.name} (pid {self.pid}) survived SIGKILL")
         return self.exited.result()

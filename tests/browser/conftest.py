@@ -44,7 +44,7 @@ def finding(request: pytest.FixtureRequest) -> BrowserFinding:
 
 @pytest.fixture(scope="module")
 def maker(owner: str, finding: BrowserFinding) -> LocalMaker:
-    return LocalMaker(finding, owner=owner)
+    return LocalMaker(finding, owner=owner, start_deadline=40)
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +59,6 @@ def driver_path(owner: str, finding: BrowserFinding, tmp_path_factory: pytest.Te
 @pytest.fixture(scope="module")
 def driver(loop: LoopThread, owner: str, driver_path: Path) -> Iterator[ChromeDriver]:
     process = ChromeDriver(driver_path, loop=loop, owner=owner)
-    process.start(lambda _: None).result(15)
+    process.start(lambda _: None).result(40)
     yield process
-    process.stop().result(10)
+    process.stop().result(40)

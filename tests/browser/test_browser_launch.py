@@ -22,26 +22,31 @@ from wahook.browser.singletons import release_dead_singletons
 from wahook.loop import LoopThread
 
 pytestmark = pytest.mark.browser
+PATIENCE = 50.0  # seconds, on a busy machine
+CALL = 20.0
 
 
 @contextlib.contextmanager
 def browser(
     loop: LoopThread, maker: LocalMaker, profile: Path, name: str = "browser:x"
 ) -> Iterator[LaunchedBrowser]:
-    launched = loop.submit(maker.launch(name, profile)).result(30)
+    launched = loop.submit(maker.launch(name, profile)).result(PATIENCE)
     try:
         yield launched
     finally:
         launched.process.kill_group()
-        loop.submit(launched.process.ended(5)).result(10)
-        loop.submit(maker.clean(name, profile)).result(10)
+        loop.submit(launched.process.ended(5)).result(PATIENCE)
+        loop.submit(maker.clean(name, profile)).result(PATIENCE)
 
 
 async def user_agent_in(endpoint: str) -> tuple[str, bool]:
-    channel = await DevToolsChannel.connect(endpoint, 5)
-    page = await Page.attach(channel, 5)
-    await page.wake(5)
-    answer = await page.evaluate("navigator.userAgent", 5), await page.evaluate("document.hasFocus()", 5)
+    channel = await DevToolsChannel.connect(endpoint, CALL)
+    page = await Page.attach(channel, CALL)
+    await page.wake(CALL)
+    answer = (
+        await page.evaluate("navigator.userAgent", CALL),
+        await page.evaluate("document.hasFocus()", CALL),
+    )
     await channel.close()
     return answer
 
@@ -50,7 +55,7 @@ def test_each_kind_of_browser_launches_and_does_not_say_that_it_is_headless(
     loop: LoopThread, maker: LocalMaker, tmp_path: Path
 ):
     with browser(loop, maker, tmp_path / "profile") as launched:
-        agent, focused = loop.submit(user_agent_in(launched.endpoint)).result(15)
+        agent, focused = loop.submit(user_agent_in(launched.endpoint)).result(PATIENCE)
     assert "Headless" not in agent
     assert "Chrome/" in agent
     assert focused, "a page that believes nobody looks is throttled"
@@ -64,7 +69,7 @@ def test_killing_the_browser_leaves_no_process_and_no_lock(
         # A full Chromium locks its profile; the headless shell does not.
         assert (tmp_path / "SingletonLock").is_symlink() == (maker.finding.kind in FULL)
         os.kill(launched.process.pid, signal.SIGKILL)
-        loop.submit(launched.process.ended(5)).result(10)
+        loop.submit(launched.process.ended(5)).result(PATIENCE)
         assert psutil.wait_procs(family, timeout=30)[1] == []
     assert not list(tmp_path.glob("Singleton*"))
 
@@ -73,7 +78,7 @@ def test_a_new_incarnation_kills_the_one_that_still_holds_the_profile(
     loop: LoopThread, maker: LocalMaker, tmp_path: Path
 ):
     with browser(loop, maker, tmp_path) as old, browser(loop, maker, tmp_path) as new:
-        assert loop.submit(old.process.ended(5)).result(10) == -signal.SIGKILL
+        assert loop.submit(old.process.ended(5)).result(PATIENCE) == -signal.SIGKILL
         assert new.process.alive
 
 
@@ -85,7 +90,7 @@ def test_what_is_no_chromium_fails_within_its_deadline_and_tells_what_it_said(
     path.chmod(0o755)
     maker = LocalMaker(BrowserFinding(path, BrowserKind.CHROMIUM), owner=owner, start_deadline=5)
     with pytest.raises(ProcessError, match="cannot open display"):
-        loop.submit(maker.launch("browser:y", tmp_path / "p")).result(15)
+        loop.submit(maker.launch("browser:y", tmp_path / "p")).result(PATIENCE)
 
 
 def test_selenium_attaches_takes_a_screenshot_shows_itself_unless_undetected_and_leaves_the_browser_alive(
@@ -93,14 +98,14 @@ def test_selenium_attaches_takes_a_screenshot_shows_itself_unless_undetected_and
 ):
     with browser(loop, maker, tmp_path) as launched:
         seat = SeleniumSeat(driver, launched.debugger_address)
-        loop.submit(seat.navigate("data:text/html,<h1>hello</h1>", 10)).result(15)
-        loop.submit(until_loaded(launched.endpoint, "data:text/html")).result(15)
-        assert loop.submit(seat.screenshot(10)).result(15).startswith(b"\x89PNG")
-        signs = loop.submit(until_loaded(launched.endpoint, "data:text/html", SIGNS)).result(15)
+        loop.submit(seat.navigate("data:text/html,<h1>hello</h1>", CALL)).result(PATIENCE)
+        loop.submit(until_loaded(launched.endpoint, "data:text/html")).result(PATIENCE)
+        assert loop.submit(seat.screenshot(CALL)).result(PATIENCE).startswith(b"\x89PNG")
+        signs = loop.submit(until_loaded(launched.endpoint, "data:text/html", SIGNS)).result(PATIENCE)
         assert signs == [maker.finding.kind is not BrowserKind.UNDETECTED] * 2, "what a page sees of a driver"
-        loop.submit(seat.leave()).result(5)
+        loop.submit(seat.leave()).result(PATIENCE)
         assert launched.process.alive
-        loop.submit(until_loaded(launched.endpoint, "data:text/html")).result(15)
+        loop.submit(until_loaded(launched.endpoint, "data:text/html")).result(PATIENCE)
 
 
 SIGNS = "[navigator.webdriver, Object.getOwnPropertyNames(window).some((name) => name.startsWith('cdc_'))]"
@@ -108,14 +113,14 @@ SIGNS = "[navigator.webdriver, Object.getOwnPropertyNames(window).some((name) =>
 
 async def until_loaded(endpoint: str, beginning: str, expression: str = "null") -> Any:
     """What the expression is worth once the page is there."""
-    channel = await DevToolsChannel.connect(endpoint, 5)
-    async with asyncio.timeout(10):
+    channel = await DevToolsChannel.connect(endpoint, CALL)
+    async with asyncio.timeout(PATIENCE):
         while True:
             with contextlib.suppress(Fault):  # in the middle of its navigation
-                page = await Page.attach(channel, 5)
-                address = await page.evaluate("document.readyState === 'complete' && location.href", 5)
+                page = await Page.attach(channel, CALL)
+                address = await page.evaluate("document.readyState === 'complete' && location.href", CALL)
                 if str(address).startswith(beginning):
-                    found = await page.evaluate(expression, 5)
+                    found = await page.evaluate(expression, CALL)
                     break
             await asyncio.sleep(0.02)
     await channel.close()
@@ -126,17 +131,17 @@ def test_a_seat_attaches_by_itself_to_the_chromedriver_that_replaced_a_dead_one(
     loop: LoopThread, owner: str, maker: LocalMaker, driver_path: Path, tmp_path: Path
 ):
     own = ChromeDriver(driver_path, loop=loop, owner=f"{owner}x")
-    own.start(lambda _: None).result(15)
+    own.start(lambda _: None).result(PATIENCE)
     with browser(loop, maker, tmp_path) as launched:
         seat = SeleniumSeat(own, launched.debugger_address)
-        loop.submit(seat.attach(10)).result(15)
+        loop.submit(seat.attach(CALL)).result(PATIENCE)
         own.kill()
-        loop.submit(wait_dead(own)).result(10)
+        loop.submit(wait_dead(own)).result(PATIENCE)
         with pytest.raises(SeleniumFault, match="no ChromeDriver"):
-            loop.submit(seat.screenshot(5)).result(10)
-        own.start(lambda _: None).result(15)
-        assert loop.submit(seat.screenshot(10)).result(15).startswith(b"\x89PNG")
-    own.stop().result(10)
+            loop.submit(seat.screenshot(5)).result(PATIENCE)
+        own.start(lambda _: None).result(PATIENCE)
+        assert loop.submit(seat.screenshot(CALL)).result(PATIENCE).startswith(b"\x89PNG")
+    own.stop().result(PATIENCE)
 
 
 async def wait_dead(server: ChromeDriver) -> None:

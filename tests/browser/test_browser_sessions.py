@@ -48,9 +48,9 @@ def browsers(
     settings = Settings(data=tmp_path / "data", whatsapp_url=simulator.url, browser_kind=finding.kind)
     made = replace(Browsers.from_settings(settings, loop), deadlines=Deadlines(open=30, call=10, close=5))
     assert made.driver is not None
-    made.driver.start(lambda _: None).result(15)
+    made.driver.start(lambda _: None).result(40)
     yield made
-    made.driver.stop().result(10)
+    made.driver.stop().result(40)
     assert ours(tmp_path / "data") == [], "a process was left behind"
 
 
@@ -65,18 +65,18 @@ def test_a_session_is_linked_through_a_proxy_sends_survives_a_kill_and_leaves_no
         assert (server.refused > 0, len(server.served) > 5) == (True, True)
         assert seat_of(session).attached, "Selenium is not at its page"
         message = session.message()
-        session.client.send(message, 10).result(15)
+        session.client.send(message, 10).result(40)
         killed(session)
         ear = session.open()
         ear.connected()
         assert ear.all(QrShown) == []
-        assert session.client.find_sent(message, 10).result(15) is not None
-        assert session.client.screenshot(10).result(15).startswith(b"\x89PNG")
+        assert session.client.find_sent(message, 10).result(40) is not None
+        assert session.client.screenshot(10).result(40).startswith(b"\x89PNG")
     finally:
         (pid,) = session.client.pids or (0,)
         family = [*psutil.Process(pid).children(recursive=True)] if pid else []
-        session.client.close().result(15)
-    assert psutil.wait_procs(family, timeout=5)[1] == []
+        session.client.close().result(40)
+    assert psutil.wait_procs(family, timeout=30)[1] == []
     assert not list(session.profile.glob("Singleton*"))
 
 
@@ -92,4 +92,4 @@ def killed(session: Session) -> None:
     family = psutil.Process(pid).children(recursive=True)
     os.kill(pid, signal.SIGKILL)
     assert session.ear.wait(BrowserLost).reason == "browser_exited"
-    assert psutil.wait_procs(family, timeout=5)[1] == []
+    assert psutil.wait_procs(family, timeout=30)[1] == []
