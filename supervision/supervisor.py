@@ -298,6 +298,7 @@ class Supervisor(Roster):
         ends = policy.ends_supervisor(
             self.spec.auto_shutdown, significant=child.spec.significant, others=others
         )
+        self.answer_start(child, exit_)
         if drop:
             self.drop(child, exit_.reason)
         else:

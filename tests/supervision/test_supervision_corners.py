@@ -184,6 +184,21 @@ def test_a_start_that_waits_for_its_turn_is_answered_when_an_operator_stops_it(t
     assert isinstance(pending.exception(0), StartFailed)
 
 
+@pytest.mark.parametrize("restart", list(Restart))
+def test_a_start_that_waits_for_its_turn_is_refused_when_its_supervisor_ends(tree, restart):
+    broken_off(tree, Strategy.REST_FOR_ONE)
+    pending = tree.system.start_child("", worker(tree, "d", restart=restart))
+    tree.stop()
+    assert isinstance(pending.exception(0), NotFound)
+
+
+def test_a_restart_of_a_temporary_child_that_fails_says_so(tree):
+    run(tree, worker(tree, "t", "ok", "crash", restart=Restart.TEMPORARY))
+    with pytest.raises(StartFailed):
+        tree.do(tree.system.restart("t"))
+    assert tree.states() == {"": "running"}
+
+
 def test_a_start_under_a_name_that_is_being_stopped_is_not_told_that_it_runs(tree):
     run(tree, worker(tree, "a", stopping=Take(3.0)))
     ended = tree.system.terminate_child("a")
