@@ -82,7 +82,7 @@ def test_redis_killed_in_mid_traffic_comes_back_and_loses_and_doubles_nothing(
             eventually(lambda: server.pid not in {None, *killed})
             killed.append(server.pid)
             os.kill(killed[-1], signal.SIGKILL)
-    eventually(lambda: all(ended(house, row) for row in rows), deadline=60)
+    eventually(lambda: all(ended(house, row) for row in rows), deadline=100)
     assert house.system.handle("redis").incarnation == 3
     for session in sessions:
         phone = house.phone(session)
@@ -117,7 +117,7 @@ def test_a_redis_that_hangs_in_mid_traffic_and_wakes_up_loses_and_doubles_nothin
         os.kill(pid, signal.SIGSTOP)
         eventually(lambda: house.lanes[str(SESSION)].view.waiting == "redis is away")
         os.kill(pid, signal.SIGCONT)
-    eventually(lambda: all(ended(house, row) for row in rows), deadline=60)
+    eventually(lambda: all(ended(house, row) for row in rows), deadline=100)
     assert house.phone().counts() == {row.wa_message_id: 1 for row in rows}
     assert list(dict.fromkeys(house.phone().bodies())) == [str(number) for number in range(60)]
 
