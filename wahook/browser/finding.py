@@ -59,8 +59,8 @@ def find_browser(
     """The configured program, else a headless shell, else a full Chromium. ProcessError says what to do.
 
     `kind` None: whatever is there, told by its name. A name is looked for on PATH, then in the known folders,
-    then in the Nix store. A configured path may hold a `*`, as in `/nix/store/*/bin/chromium`; where nothing is
-    like it, the setting came from another machine, and the search goes on.
+    then in the Nix store. A configured path may hold a `*`, as in `/nix/store/*/bin/chromium`; where nothing
+    is like it, the setting came from another machine, and the search goes on.
     """
     if configured is not None and (path := _configured(configured, "CHROMIUM_PATH")) is not None:
         return BrowserFinding(unwrapped(path), _agreed(path, kind))
