@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -32,9 +33,15 @@ def shared_server(loop: LoopThread, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture
-def server(loop: LoopThread, tmp_path: Path) -> Iterator[EmbeddedRedis]:
+def owner() -> str:
+    """Nobody else's: a server that starts kills what carries its owner's mark, also that of another run."""
+    return f"outbox-{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def server(loop: LoopThread, tmp_path: Path, owner: str) -> Iterator[EmbeddedRedis]:
     """A server of this test's own, not started."""
-    made = EmbeddedRedis(tmp_path / "redis", loop=loop, owner=f"outbox-{tmp_path.name}"[:40])
+    made = EmbeddedRedis(tmp_path / "redis", loop=loop, owner=owner)
     yield made
     made.stop().result(DEADLINE)
 

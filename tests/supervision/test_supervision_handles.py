@@ -201,12 +201,12 @@ def test_awaiting_an_ask_does_not_block_the_loop(system):
             nonlocal ticks
             while True:
                 ticks += 1
+                if ticks > 10:
+                    system.gate.set()
                 await asyncio.sleep(0.001)
 
         ticking = asyncio.create_task(tick())
-        ask = system.handle("gated").ask_async("hello", 5)
-        asyncio.get_running_loop().call_later(0.1, system.gate.set)
-        answer = await ask
+        answer = await system.handle("gated").ask_async("hello", 30)
         ticking.cancel()
         return answer, ticks
 
