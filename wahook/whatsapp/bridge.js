@@ -333,6 +333,7 @@
     for (const chat of chats) found.push(...await historyOf(chat, since));
     const loaded = store().MsgStore.getModelsArray().filter((msg) => msg.t >= since - REVOCABLE_S);
     const changed = new Map([...found, ...loaded].map((msg) => [keyOf(msg).id, msg]));
+    for (const msg of changed.values()) if (msg.ack >= 1) tellAck(keyOf(msg), msg.ack);
     return [
       ...found.filter(isIncoming).map(plain).sort((a, b) => a.t - b.t), ...kit.changesOf([...changed.values()]),
     ];
