@@ -8,7 +8,7 @@ from tests.chaos import report
 from tests.chaos.run import Options, run
 from tests.chaos.script import WEIGHTS, script
 
-SECONDS = 50.0
+SECONDS = 90.0
 
 
 def test_the_same_seed_makes_the_same_script():
