@@ -6,6 +6,8 @@ from actors.errors import CommitUncertain, DeadlinePassed, JournalError, Session
 from actors.messages import JournalOperation, Write
 from supervision import ActorDown, AskTimeout, Handle, RemoteError
 
+JOURNAL_DEADLINE = 10.0  # seconds: for what operators ask of it
+
 
 async def ask_session(session: Handle, message: object, deadline: float) -> object:
     """The session's answer. SessionNotReady when it is down, DeadlinePassed when it does not answer."""

@@ -10,12 +10,10 @@ from actors.durable import BeginCopy, MirrorChange, RetryMirrorChanges
 from actors.errors import RuleBroken
 from actors.mirror import MirrorDue
 from supervision import System
-from wahook.asking import write
+from wahook.asking import JOURNAL_DEADLINE, write
 from wahook.edge.ports import MirrorState
 from wahook.journal.queues import QueueReader
 from wahook.mirror import OptionalMirror
-
-JOURNAL_DEADLINE = 10.0  # seconds
 
 
 class MirrorCommands:

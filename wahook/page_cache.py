@@ -17,9 +17,7 @@ log = structlog.get_logger(__name__)
 PREFIX = "wahook:page"
 MOST_OF_A_KIND = 10_000  # answers of one session; the oldest go first
 LARGEST = 4 * 2**20  # bytes of one answer
-MOST_OF_REDIS = (
-    0.5  # of its memory, where that has a limit: the rest is the queues', which may not be refused
-)
+MOST_OF_REDIS = 0.5  # of its memory, where that has a limit: the queues may not be refused the rest
 
 
 @dataclass

@@ -8,11 +8,9 @@ from collections.abc import Callable, Sequence
 from actors.durable import Mail, ReplayMail, TaskState
 from actors.errors import RuleBroken
 from supervision import Handle
-from wahook.asking import write
+from wahook.asking import JOURNAL_DEADLINE, write
 from wahook.journal.queues import QueueReader
-
-MOST_AT_ONCE = 1000
-JOURNAL_DEADLINE = 10.0  # seconds
+from wahook.replaying import MOST_AT_ONCE, replay_all
 
 
 class MailCommands:
@@ -46,13 +44,7 @@ class MailCommands:
     async def replay_dead(self) -> int:
         """All of them, oldest first; how many."""
         dead = await self.mails(state=TaskState.DEAD, session_id=None, limit=MOST_AT_ONCE, before=None)
-        results = await asyncio.gather(
-            *(self._again(one.id) for one in reversed(dead)), return_exceptions=True
-        )
-        for failure in results:
-            if isinstance(failure, BaseException) and not isinstance(failure, RuleBroken):
-                raise failure
-        return sum(isinstance(one, Mail) for one in results)
+        return await replay_all(dead, self._again)
 
     async def _again(self, mail_id: str) -> object:
         return await write(self._writer(), ReplayMail(mail_id), JOURNAL_DEADLINE)

@@ -12,16 +12,14 @@ from actors.errors import RuleBroken
 from actors.model import JSON, Webhook
 from actors.ports import Calendar
 from supervision import Handle
-from wahook.asking import write
+from wahook.asking import JOURNAL_DEADLINE, write
 from wahook.edge.ports import WebhookTrial
 from wahook.journal.opening import OpenedJournal
 from wahook.notify.webhooks import catalogue
 from wahook.notify.webhooks.envelope import News
 from wahook.notify.webhooks.receivers import Receivers
 from wahook.notify.webhooks.sender import Sender, Tried
-
-MOST_AT_ONCE = 1000  # dead letters that one call sends again
-JOURNAL_DEADLINE = 10.0  # seconds
+from wahook.replaying import MOST_AT_ONCE, replay_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +66,7 @@ class WebhookCommands:
     async def replay_dead(self, session_id: str) -> int:
         """Send dead letters again, oldest first; how many."""
         dead = await self.deliveries(session_id, state=TaskState.DEAD, limit=MOST_AT_ONCE, before=None)
-        results = await asyncio.gather(
-            *(self._again(one.id) for one in reversed(dead)), return_exceptions=True
-        )
-        for failure in results:
-            if isinstance(failure, BaseException) and not isinstance(failure, RuleBroken):
-                raise failure
-        return sum(isinstance(one, Delivery) for one in results)
+        return await replay_all(dead, self._again)
 
     async def test(self, session_id: str, url: str | None) -> list[WebhookTrial]:
         """Call the session's receivers (or one of them) now with a test event, which is not journaled."""

@@ -16,9 +16,9 @@ from actors.ports import Calendar
 from actors.webhooks import EventHappened, WebhookParts
 from supervision import ChildSpec, Handle, System
 from wahook.addresses import fault_of_url, rule_of
-from wahook.asking import write
+from wahook.asking import JOURNAL_DEADLINE, write
 from wahook.journal.opening import OpenedJournal
-from wahook.notify.webhooks.commands import JOURNAL_DEADLINE, CommandsParts, WebhookCommands
+from wahook.notify.webhooks.commands import CommandsParts, WebhookCommands
 from wahook.notify.webhooks.dispatcher import SenderParts
 from wahook.notify.webhooks.envelope import deliveries
 from wahook.notify.webhooks.following import JOURNALED, WebhookConsequences
