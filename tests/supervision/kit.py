@@ -2,10 +2,11 @@
 
 import pytest
 
-from supervision import ChildSpec, Restart, SupervisorSpec
+from supervision import BackOff, ChildSpec, ExitKind, Jitter, Restart, SupervisorSpec
 from supervision.testing import VirtualTree
 
 P, TR, TE = Restart.PERMANENT, Restart.TRANSIENT, Restart.TEMPORARY
+PLAIN = Jitter(1, 1)
 LOOSE = {"intensity": 100, "period": 3600.0}
 ENDS = ["normal", "shutdown", "shutdown: some info", "crash"]
 
@@ -74,3 +75,19 @@ def refused(tree: VirtualTree, future) -> type[BaseException]:
     with pytest.raises(Exception) as caught:
         tree.do(future)
     return type(caught.value)
+
+
+def run_strictly(tree: VirtualTree, *children: ChildSpec, **flags) -> None:
+    """The root, with the fuse as it is by default."""
+    tree.start(SupervisorSpec(children, **flags))
+    tree.said()
+
+
+def backoff(low=2.0, high=60.0, **rest) -> BackOff:
+    """Without jitter, so that a delay is a figure."""
+    return BackOff(low, high, jitter=PLAIN, **rest)
+
+
+def classified(outcome):
+    """A classifier that knows the scripted crash."""
+    return lambda exit_: outcome if exit_.kind is ExitKind.CRASH else None

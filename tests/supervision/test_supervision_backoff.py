@@ -9,32 +9,21 @@ from supervision import (
     ChildSpec,
     ExitKind,
     HoldUntil,
-    Jitter,
-    NotFound,
     Restart,
     RestartNow,
     StartFailed,
     StopChild,
-    StormFuse,
     Strategy,
     SupervisorSpec,
 )
 from supervision.testing import Take, VirtualTree
-
-PLAIN = Jitter(1, 1)
-
-
-def backoff(low=2.0, high=60.0, **rest):
-    return BackOff(low, high, jitter=PLAIN, **rest)
-
-
-def run(tree, *children, **flags):
-    tree.start(SupervisorSpec(children, **flags))
-    tree.said()
+from tests.supervision.kit import backoff, classified, run_strictly
 
 
 def one(tree, *starts, stopping="ok", **rest):
-    run(tree, ChildSpec("a", tree.scripted(*starts, stopping=stopping), **({"backoff": backoff()} | rest)))
+    run_strictly(
+        tree, ChildSpec("a", tree.scripted(*starts, stopping=stopping), **({"backoff": backoff()} | rest))
+    )
 
 
 def starts(tree):
@@ -113,7 +102,7 @@ def test_healthy_begins_the_spell(tree):
             else:
                 raise ValueError(message)
 
-    run(tree, ChildSpec("a", Connected, backoff=backoff(reset_after=5, reset_from="healthy")))
+    run_strictly(tree, ChildSpec("a", Connected, backoff=backoff(reset_after=5, reset_from="healthy")))
     tree.tell("a", "crash")
     tree.advance(2)
     tree.tell("a", "connected")
@@ -132,7 +121,7 @@ def test_too_many_failures_in_a_row_need_an_operator(tree):
 
 
 def test_back_off_failures_do_not_spend_the_supervisors_fuse(tree):
-    run(
+    run_strictly(
         tree,
         ChildSpec("sick", tree.scripted("ok", *["crash"] * 50), backoff=backoff(0.01, 0.01)),
         ChildSpec("well", tree.scripted()),
@@ -184,10 +173,6 @@ def test_stopping_the_system_cancels_a_pending_restart(tree):
     tree.tell("a", "crash")
     assert tree.stop().kind is ExitKind.SHUTDOWN
     assert tree.now == 0.0
-
-
-def classified(outcome):
-    return lambda exit_: outcome if exit_.kind is ExitKind.CRASH else None
 
 
 def test_a_child_can_be_held_for_a_time(tree):
@@ -273,7 +258,7 @@ def test_a_first_start_that_fails_can_be_retried_instead_of_failing_the_boot(tre
 
 
 def test_start_child_of_one_that_is_retried_is_accepted(tree):
-    run(tree, ChildSpec("pool", SupervisorSpec(dynamic=True)))
+    run_strictly(tree, ChildSpec("pool", SupervisorSpec(dynamic=True)))
     spec = ChildSpec("a", tree.scripted("crash"), backoff=backoff(retry_first_start=True))
     assert not tree.do(tree.system.start_child("pool", spec)).alive
     tree.advance(2)
@@ -281,7 +266,7 @@ def test_start_child_of_one_that_is_retried_is_accepted(tree):
 
 
 def test_a_subtree_whose_first_start_fails_can_be_retried_as_a_whole(tree):
-    run(tree, ChildSpec("sessions", SupervisorSpec(dynamic=True)))
+    run_strictly(tree, ChildSpec("sessions", SupervisorSpec(dynamic=True)))
     inner = SupervisorSpec(
         (ChildSpec("session", tree.scripted("crash")), ChildSpec("keepalive", tree.scripted())),
         strategy=Strategy.REST_FOR_ONE,
@@ -291,165 +276,6 @@ def test_a_subtree_whose_first_start_fails_can_be_retried_as_a_whole(tree):
     assert tree.state("sessions/anna") == "backoff"
     tree.advance(2)
     assert tree.said()[-2:] == ["sessions/anna/session#2 started", "sessions/anna/keepalive#1 started"]
-
-
-# -- groups ------------------------------------------------------------------------------------------------
-
-
-def chain(tree, *, strategy=Strategy.REST_FOR_ONE, classify=None, **rest):
-    run(
-        tree,
-        ChildSpec("before", tree.scripted()),
-        ChildSpec("a", tree.scripted(), **({"backoff": backoff(), "classify": classify} | rest)),
-        ChildSpec("after", tree.scripted()),
-        strategy=strategy,
-    )
-
-
-def test_in_a_group_bystanders_stop_at_once_and_start_after_the_delay(tree):
-    chain(tree)
-    tree.tell("a", "crash")
-    assert tree.states() == {"": "running", "before": "running", "a": "backoff", "after": "stopped"}
-    tree.advance(1.9)
-    assert tree.said()[-1] == "after#1 stopping shutdown"
-    tree.advance(0.2)
-    assert tree.said() == ["a#2 started", "after#2 started"]
-
-
-def test_in_one_for_all_everybody_waits_for_the_delay(tree):
-    chain(tree, strategy=Strategy.ONE_FOR_ALL)
-    tree.tell("a", "crash")
-    assert tree.states() == {"": "running", "before": "stopped", "a": "backoff", "after": "stopped"}
-    tree.advance(2)
-    assert tree.said()[-3:] == ["before#2 started", "a#2 started", "after#2 started"]
-
-
-@pytest.mark.parametrize(
-    ("strategy", "before"), [(Strategy.REST_FOR_ONE, "running"), (Strategy.ONE_FOR_ALL, "stopped")]
-)
-def test_stop_child_in_a_group_stops_who_depends_on_it_until_the_retry(tree, strategy, before):
-    chain(tree, strategy=strategy, classify=classified(StopChild("logged out")))
-    tree.tell("a", "crash")
-    tree.advance(1000)
-    assert tree.states() == {"": "running", "before": before, "a": "failed", "after": "stopped"}
-    tree.do(tree.system.retry("a"))
-    assert set(tree.states().values()) == {"running"}
-
-
-def test_a_crash_before_the_one_that_waits_restarts_all_after_it(tree):
-    chain(tree)
-    tree.tell("a", "crash")
-    tree.tell("before", "crash")
-    assert tree.states() == {"": "running", "before": "running", "a": "backoff", "after": "stopped"}
-    tree.advance(2)
-    assert set(tree.states().values()) == {"running"}
-
-
-def test_an_operator_restart_takes_the_group_along_and_counts_nothing(tree):
-    chain(tree)
-    tree.do(tree.system.restart("a", by="ann"))
-    assert tree.said() == [
-        "after#1 stopping shutdown",
-        "a#1 stopping shutdown",
-        "a#2 started",
-        "after#2 started",
-    ]
-    assert tree.system.snapshot().find("a")["restarts"]["total"] == 0
-
-
-def test_a_group_restart_does_not_wake_a_failed_child(tree):
-    run(
-        tree,
-        ChildSpec("a", tree.scripted()),
-        ChildSpec("b", tree.scripted(), classify=classified(StopChild("logged out"))),
-        strategy=Strategy.REST_FOR_ONE,
-    )
-    tree.tell("b", "crash")
-    tree.tell("a", "crash")
-    tree.settle()
-    assert tree.states() == {"": "running", "a": "running", "b": "failed"}
-
-
-# -- storms ------------------------------------------------------------------------------------------------
-
-
-def sessions(tree, names="abcd", fuse=StormFuse(2, 60.0, 100.0), **rest):  # noqa: B008 - frozen
-    run(tree, ChildSpec("sessions", SupervisorSpec(dynamic=True, storm_fuse=fuse, **rest)))
-    for name in names:
-        inner = SupervisorSpec((ChildSpec("session", tree.scripted(), backoff=backoff()),))
-        tree.do(tree.system.start_child("sessions", ChildSpec(name, inner)))
-
-
-def crash(tree, names):
-    for name in names:
-        tree.tell(f"sessions/{name}/session", "crash")
-
-
-def test_many_failing_at_once_pause_restarts_and_leave_the_healthy_alone(tree):
-    sessions(tree)
-    crash(tree, "abc")
-    tree.advance(2)
-    found = [tree.state(f"sessions/{name}/session") for name in "abcd"]
-    assert found == ["hold", "hold", "hold", "running"]
-    assert tree.system.snapshot().find("sessions")["storm_fuse"]["tripped_until"] is not None
-    tree.advance(98)
-    assert {tree.state(f"sessions/{name}/session") for name in "abcd"} == {"running"}
-    assert tree.handle("sessions/d/session").incarnation == 1
-
-
-def test_one_child_that_keeps_failing_trips_no_storm_fuse(tree):
-    sessions(tree)
-    for _ in range(4):
-        crash(tree, "a")
-        tree.advance(20)
-    assert tree.system.snapshot().find("sessions")["storm_fuse"]["tripped_until"] is None
-
-
-def test_many_failures_inside_one_child_are_one_sick_child_and_no_storm(tree):
-    run(tree, ChildSpec("sessions", SupervisorSpec(dynamic=True, storm_fuse=StormFuse(2, 60.0, 100.0))))
-    parts = tuple(ChildSpec(name, tree.scripted(), backoff=backoff()) for name in "abcdef")
-    tree.do(tree.system.start_child("sessions", ChildSpec("one", SupervisorSpec(parts))))
-    for name in "abcdef":
-        tree.tell(f"sessions/one/{name}", "crash")
-    assert tree.system.snapshot().find("sessions")["storm_fuse"]["tripped_until"] is None
-    assert tree.system.snapshot().find("sessions")["storm_fuse"]["used"] == 1
-
-
-def test_after_a_storm_the_starts_are_spread(tree):
-    sessions(tree, fuse=StormFuse(2, 60.0, 100.0, spread=30.0))
-    crash(tree, "abc")
-    tree.advance(100)
-    assert {tree.state(f"sessions/{name}/session") for name in "abc"} == {"hold"}
-    tree.advance(30)
-    assert {tree.state(f"sessions/{name}/session") for name in "abc"} == {"running"}
-    ups = {e.at for e in tree.log if e.event == "started" and e.incarnation == 2}
-    assert len(ups) == 3
-
-
-def test_during_a_storm_an_operator_may_start_and_retry_by_hand(tree):
-    sessions(tree)
-    crash(tree, "abc")
-    assert tree.do(tree.system.retry("sessions/a/session")).alive
-    assert tree.do(tree.system.start_child("sessions", ChildSpec("new", tree.scripted()))).alive
-
-
-def test_a_storm_of_a_flat_dynamic_supervisor_counts_its_own_children(tree):
-    fuse = StormFuse(1, 60.0, 100.0)
-    run(tree, ChildSpec("pool", SupervisorSpec(dynamic=True, storm_fuse=fuse, intensity=100)))
-    for name in "ab":
-        tree.do(tree.system.start_child("pool", ChildSpec(name, tree.scripted())))
-    tree.tell("pool/a", "crash")
-    tree.tell("pool/b", "crash")
-    assert tree.state("pool/a") == "running"
-    assert tree.state("pool/b") == "hold"
-
-
-def test_terminating_a_child_forgets_its_hold(tree):
-    sessions(tree)
-    crash(tree, "abc")
-    tree.do(tree.system.terminate_child("sessions/a"))
-    with pytest.raises(NotFound):
-        tree.do(tree.system.retry("sessions/a"))
 
 
 @pytest.mark.parametrize("seed", range(5))
