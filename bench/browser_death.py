@@ -1,6 +1,6 @@
 """How soon a killed Chromium is noticed, and how long the next start takes.
 
-    python bench/browser_death.py [kills, 100]
+    python -m bench.browser_death [kills, 100]
 
 Real Chromium on the simulator. Noticed: from kill -9 of the browser's main process until BrowserLost is
 emitted. Opened: from `open` until the page is on its way; shown: until its code is on the screen, which holds

@@ -1,6 +1,6 @@
 """Accepts per second through the journal writer, on disk before each answer, against bare SQLite.
 
-    python bench/journal_writes.py [--seconds 3] [--directory DIR] [--url postgresql://…]
+    python -m bench.journal_writes [--seconds 3] [--directory DIR] [--url postgresql://…]
 
 The floor is sqlite3 alone, with the same settings and a table of the same size: insert, commit, one thread.
 Through the writer, those who wait while a commit is on its way to the disk share the next one. The directory

@@ -1,6 +1,6 @@
 """How often a login survives a kill -9 of its Chromium, by how soon after the scan it comes.
 
-    python bench/login_survival.py [kills for each row, 20]
+    python -m bench.login_survival [kills for each row, 20]
 
 Real Chromium on the simulator: scan, kill the browser's whole group after so many seconds, or at the moment
 in which the session would be announced as ready, and open the profile again: a login, or a code?

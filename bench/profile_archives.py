@@ -1,6 +1,6 @@
 """What saving and restoring a profile costs, and whether a login outlives kill -9 right after it.
 
-    python bench/profile_archives.py [rounds, 20]
+    python -m bench.profile_archives [rounds, 20]
 
 Real Chromium on the simulator, whose profile is small; the same padded with 30 MB of large values. Floor: a
 plain recursive copy of the same folder, which would not be consistent. Kill: the browser is killed so many

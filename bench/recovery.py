@@ -1,6 +1,6 @@
 """How long a session is away after its Chromium was killed, next to a plain start with a restored login.
 
-    python bench/recovery.py [rounds, 30]
+    python -m bench.recovery [rounds, 30]
 
 The whole service in this process, real Chromium, the simulator. In each round, in turn:
   start     stop, then start over the API: from the call until the session is ready

@@ -1,6 +1,6 @@
 """Cost of supervision, side by side with bare pykka in the same run.
 
-    python bench/supervision_costs.py [--children 1000] [--nodes 10000] [--rounds 5]
+    python -m bench.supervision_costs [--children 1000] [--nodes 10000] [--rounds 5]
 
 Prints one table of figures with their aims. Machine noise is about a third; read the ratios.
 """

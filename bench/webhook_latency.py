@@ -1,6 +1,6 @@
 """From an event to its webhook: a message arrives at the journal, and somebody's server gets the call.
 
-    python bench/webhook_latency.py [--events 300] [--directory DIR]
+    python -m bench.webhook_latency [--events 300] [--directory DIR]
 
 Two floors in the same run: a bare aiohttp POST of as many bytes to the same server over a kept connection,
 and the commit (with its fsync) that must come first. The server is a process of its own; both sides read the
