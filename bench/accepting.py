@@ -20,6 +20,7 @@ from aiohttp import ClientSession, web
 
 from bench.support.figures import commits, line, load, parser, percentile
 from bench.support.household import API, KEY, household
+from bench.support.receiver import serve_posts
 
 ANSWER = {"messageId": "msg_" + "0" * 32, "content": "x" * 500}
 numbers = itertools.count()
@@ -32,16 +33,7 @@ def serve(pipe: Connection) -> None:
         await request.json()
         return web.json_response(ANSWER, status=202)
 
-    async def main() -> None:
-        app = web.Application()
-        app.router.add_post("/{path:.*}", take)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        pipe.send(runner.addresses[0][1])
-        await asyncio.Event().wait()
-
-    asyncio.run(main())
+    serve_posts(pipe, take)
 
 
 def poster(http: ClientSession, url: str) -> Callable[[], Awaitable[None]]:

@@ -28,6 +28,7 @@ from actors import tree
 from actors.journal_writer import JournalWriter
 from actors.messages import RecordIncoming, SaveAccount, Write
 from actors.model import Account, IncomingMessage, SessionConfig, Webhook
+from bench.support.receiver import serve_posts
 from supervision import ChildSpec, SupervisorSpec, System
 from wahook.journal import open_journal
 from wahook.notify.webhooks.setup import Webhooks
@@ -46,16 +47,7 @@ def serve(pipe: Connection) -> None:
         pipe.send(time.monotonic())
         return web.Response()
 
-    async def main() -> None:
-        app = web.Application()
-        app.router.add_post("/", take)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        pipe.send(runner.addresses[0][1])
-        await asyncio.Event().wait()
-
-    asyncio.run(main())
+    serve_posts(pipe, take)
 
 
 def message(number: int) -> IncomingMessage:
