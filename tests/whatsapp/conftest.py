@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 import pytest
 
+from actors.errors import SendFailed
 from actors.messages import PageEvent, QrShown, StateChanged
-from actors.model import OutgoingMessage
+from actors.model import Ack, OutgoingMessage
 from wahook.loop import LoopThread
 from wahook.processes import sweep
 from wahook.settings import Settings
@@ -175,6 +176,16 @@ class Session:
     def message(self, body: str = "hello", to: str = "491700000003") -> OutgoingMessage:
         wa_id = f"3EB0{time.time_ns():018X}"[-22:]
         return OutgoingMessage(f"msg_{wa_id}", "s", to, body, wa_id)
+
+    def refused_and_sent(self, message: OutgoingMessage, *, reject: bool) -> None:
+        """WhatsApp does not take it the first time and does the second: it went out once."""
+        self.phones.post(self.number, "faults", kind="send_error", reject=reject)
+        with pytest.raises(SendFailed):
+            self.client.send(message, 30).result(31)
+        assert self.client.send(message, 30).result(31).ack >= Ack.SERVER
+        entry = self.phones.ledger(message.wa_message_id)
+        assert entry is not None
+        assert entry["count"] == 1
 
 
 @pytest.fixture

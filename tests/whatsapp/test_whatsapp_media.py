@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.errors import DeadlinePassed, SendFailed, SendRefused
+from actors.errors import DeadlinePassed, SendRefused
 from actors.messages import MessageArrived
 from actors.model import Ack, OutgoingMessage
 from actors.page import PageCall
@@ -52,16 +52,10 @@ def test_a_file_of_any_length_arrives_as_it_is(
 
 @pytest.mark.parametrize("reject", [False, True])
 def test_a_file_that_whatsapp_does_not_take_is_sent_by_the_next_try_once(
-    linked: Session, phones: Phones, browsers: Browsers, reject: bool
+    linked: Session, browsers: Browsers, reject: bool
 ):
     message = document(linked, browsers.media, b"try again" + bytes([reject]))
-    phones.post(linked.number, "faults", kind="send_error", reject=reject)
-    with pytest.raises(SendFailed):
-        linked.client.send(message, 30).result(31)
-    assert linked.client.send(message, 30).result(31).ack >= Ack.SERVER
-    entry = phones.ledger(message.wa_message_id)
-    assert entry is not None
-    assert entry["count"] == 1
+    linked.refused_and_sent(message, reject=reject)
 
 
 def test_a_file_whose_answer_is_lost_is_found_by_its_id_and_not_sent_again(

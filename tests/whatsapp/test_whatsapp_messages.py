@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from actors.errors import DeadlinePassed, SendFailed, SendRefused
+from actors.errors import DeadlinePassed, SendRefused
 from actors.messages import AckArrived, MessageArrived, StateChanged
 from actors.model import Ack
 
@@ -58,17 +58,9 @@ def test_a_number_that_is_not_on_whatsapp_is_refused_for_good(linked: Session, p
 
 
 @pytest.mark.parametrize("reject", [False, True])
-def test_a_send_that_whatsapp_does_not_take_fails_and_may_be_tried_again(
-    linked: Session, phones: Phones, reject: bool
-):
+def test_a_send_that_whatsapp_does_not_take_fails_and_may_be_tried_again(linked: Session, reject: bool):
     message = linked.message()
-    phones.post(linked.number, "faults", kind="send_error", reject=reject)
-    with pytest.raises(SendFailed):
-        linked.client.send(message, 30).result(31)
-    assert linked.client.send(message, 30).result(31).ack >= Ack.SERVER
-    entry = phones.ledger(message.wa_message_id)
-    assert entry is not None
-    assert entry["count"] == 1
+    linked.refused_and_sent(message, reject=reject)
 
 
 def test_a_send_without_an_answer_ends_at_its_deadline_and_the_message_is_found_as_pending(
