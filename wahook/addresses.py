@@ -19,8 +19,11 @@ from yarl import URL
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_HIDES_ANOTHER = (
+_NOT_PUBLIC = (  # though `ipaddress` takes them for it
+    ipaddress.IPv6Network("fec0::/10"),  # site-local
+    # those that hide another address
     ipaddress.IPv6Network("::/96"),  # IPv4-compatible
+    ipaddress.IPv6Network("::ffff:0:0:0/96"),  # IPv4-translated
     ipaddress.IPv6Network("64:ff9b:1::/48"),  # local NAT64
     ipaddress.IPv6Network("2001::/32"),  # Teredo
 )
@@ -49,8 +52,8 @@ class AddressRule:
             return False
         if self.anywhere or any(address in network for network in self.allowed):
             return True
-        hidden = isinstance(address, ipaddress.IPv6Address) and any(address in net for net in _HIDES_ANOTHER)
-        return address.is_global and not address.is_multicast and not hidden
+        inside = isinstance(address, ipaddress.IPv6Address) and any(address in net for net in _NOT_PUBLIC)
+        return address.is_global and not address.is_multicast and not inside
 
 
 def rule_of(networks: Iterable[str], setting: str = "WEBHOOK_ALLOWED_NETWORKS") -> AddressRule:
@@ -64,17 +67,35 @@ def fault_of_url(text: str, rule: AddressRule) -> str | None:
     """What is wrong with a receiver's URL, without asking the DNS; None: nothing is known against it."""
     try:
         url = URL(text)
-        if url.explicit_port == 0:
-            return "must not name port 0"
+        host = url.host or ""
+        (url.raw_host or "").encode("idna")  # as the resolver does: a label may be empty or too long
+        port = url.explicit_port
     except ValueError:
         return "is not a URL"
-    if url.scheme not in {"http", "https"} or not url.host:
+    return "must not name port 0" if port == 0 else _fault(url, host, rule)
+
+
+def _fault(url: URL, host: str, rule: AddressRule) -> str | None:
+    if url.scheme not in {"http", "https"} or not host:
         return "must begin with http:// or https:// and name a host"
     if url.user is not None or url.password is not None or url.raw_fragment:
         return "must hold neither a user, a password nor a fragment; headers can carry a key"
-    if not _host_permitted(url.host, rule):
+    if _is_odd_address(host):
+        return "must write an IPv4 address as four decimal numbers"
+    if not _host_permitted(host, rule):
         return f"leads to an address that is not public; {rule.setting} can allow it"
     return None
+
+
+def _is_odd_address(host: str) -> bool:
+    """Whether it is one as the C library reads them (127.1, 0177.0.0.1, 2130706433): not for us to guess."""
+    if not host.replace(".", "").isdecimal():
+        return False
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return True
+    return False
 
 
 def _host_permitted(host: str, rule: AddressRule) -> bool:

@@ -5,6 +5,7 @@ import base64
 import os
 import socket
 import time
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -127,7 +128,14 @@ async def test_a_server_that_never_ends_its_answer_is_left_at_the_deadline(tmp_p
         "http://localhost:{port}/",
         "http://[::1]:{port}/",
         "http://[::ffff:127.0.0.1]:{port}/",
+        "http://[::ffff:0:127.0.0.1]:{port}/",
         "http://2130706433:{port}/",
+        "http://0177.0.0.1:{port}/",
+        "http://0x7f.1:{port}/",
+        "http://127.1:{port}/",
+        "http://127.0.0.1.:{port}/",
+        "http://%31%32%37.0.0.1:{port}/",
+        "http://127。0。0。1:{port}/",
         "http://0.0.0.0:{port}/",
         "http://169.254.169.254/latest/meta-data/",
         "http://10.0.0.1/",
@@ -162,6 +170,43 @@ async def test_a_redirect_to_an_address_that_is_not_allowed_is_not_followed(tmp_
             only = fetcher(tmp_path, rule_of(("127.0.0.1/32",)))
             assert await refused(only.fetch(MediaDraft(url=outside))) == "media_refused"
     assert reached == []
+
+
+@asynccontextmanager
+async def saying(reply: bytes):
+    """A server that answers whatever it is asked with these bytes; gives its URL."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 " + reply)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    "location",
+    [b"http://[::1/", b"http://h:99999/", b"http://a..b/", b"http://\xff\xfe/", b"http://xn--/", b"ftp://h/"],
+)
+async def test_a_redirect_that_is_no_url_of_a_file_is_refused_in_words(tmp_path, location):
+    async with saying(b"302 Found\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n") as url:
+        assert await refused(fetcher(tmp_path).fetch(MediaDraft(url=url))) == "media_refused"
+
+
+@pytest.mark.parametrize("url", ["http://a..b/", "http://xn--/", f"http://{'a' * 64}.org/", "http://.../"])
+async def test_a_url_whose_host_is_none_is_refused_in_words(tmp_path, url):
+    assert await refused(fetcher(tmp_path).fetch(MediaDraft(url=url))) == "media_refused"
+
+
+async def test_a_file_is_named_by_the_end_of_its_url_without_what_names_do_not_have(tmp_path):
+    async with saying(b"200 OK\r\nContent-Length: 40\r\n\r\n" + PNG) as url:
+        names = [
+            (await fetcher(tmp_path).fetch(MediaDraft(url=url + path)))["filename"]
+            for path in ("/a%20b.png?c=d", "/a%00%0d%0a%5cb.png", "/a%2f..%2fb.png", "/", "/%00")
+        ]
+    assert names == ["a b.png", "ab.png", "b.png", None, None]
 
 
 async def test_a_name_that_changes_its_mind_is_judged_at_each_connection(tmp_path, monkeypatch):

@@ -27,7 +27,7 @@ FORBIDDEN = [
     *("::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd12::1", "ff02::1", "2001:db8::1"),
     *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe"),
     *("2002:7f00:1::", "2002:a00:1::", "2001:0:4136:e378:8000:63bf:3fff:fdd2", "64:ff9b:1::7f00:1"),
-    *("not an address", "", "127.1", "0x7f.0.0.1"),
+    *("fec0::1", "::ffff:0:127.0.0.1", "not an address", "", "127.1", "0x7f.0.0.1"),
 ]
 
 
@@ -75,6 +75,11 @@ def test_a_setting_that_is_no_network_is_refused(word):
         ("http://LOCALHOST./", "not public"),
         ("http://x.localhost/", "not public"),
         ("http://169.254.169.254/latest/meta-data", "not public"),
+        *(
+            (f"http://{odd}/", "four decimal")
+            for odd in ("127.1", "0177.0.0.1", "2130706433", "0", "127.0.0.1.")
+        ),
+        *((f"http://{none}/", "not a URL") for none in ("a..b", "xn--", "a" * 64, "[::1", "...")),
     ],
 )
 def test_what_is_known_against_a_url_before_the_dns_is_asked(url, fault):
@@ -121,7 +126,7 @@ async def test_no_spelling_of_this_machine_is_ever_connected_to(receiver, host, 
         webhook = Webhook(f"http://{host}:{receiver.port}/")
         outcome = await Poster(http, rule, "t").post(webhook, one(1), Clock()())
     assert outcome.status is None
-    wanted = "not public" if host.startswith(("local", "0x")) else "the URL cannot be used"
+    wanted = "not public" if host.startswith(("local", "0x")) else "four decimal numbers"
     assert wanted in str(outcome.error)
     assert receiver.calls == []
 

@@ -105,7 +105,7 @@ class MediaFetcher:
             self._judge(url)
             async with http.get(url, allow_redirects=False) as answer:
                 if answer.status in _MOVED and "Location" in answer.headers:
-                    url = str(answer.url.join(URL(answer.headers["Location"])))
+                    url = _next(answer.url, answer.headers["Location"])
                     continue
                 return await self._take(answer, wanted)
         raise RuleBroken("media_refused", f"the URL redirects more than {REDIRECTS} times")
@@ -120,11 +120,24 @@ class MediaFetcher:
         if (answer.content_length or 0) > self.store.limit:
             raise RuleBroken("media_too_large", f"a file may have {self.store.limit // 2**20} MB")
         said = wanted.mimetype or answer.content_type
-        name = wanted.filename or PurePosixPath(answer.url.path).name[:200] or None
+        name = wanted.filename or _name_in(answer.url)
         stored = await self.save(answer.content.iter_chunked(PIECE), said, name)
         if stored.mimetype == "text/html" and wanted.mimetype != "text/html":
             raise RuleBroken("media_invalid", "the URL leads to a web page, not to a file")
         return stored
+
+
+def _next(url: URL, location: str) -> str:
+    try:
+        return str(url.join(URL(location)))
+    except ValueError:
+        raise RuleBroken("media_refused", "the URL redirects to what is not a URL") from None
+
+
+def _name_in(url: URL) -> str | None:
+    """The file's name by its URL, with nothing in it that no file name has."""
+    name = "".join(sign for sign in PurePosixPath(url.path).name if sign.isprintable())
+    return name.replace("\\", "")[:200] or None
 
 
 def source_of(url: str) -> str:
