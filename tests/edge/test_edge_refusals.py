@@ -55,6 +55,7 @@ BAD_BODIES = [
     ({**GOOD, "sendAt": "2026-12-24T18:00:00"}, {"body.sendAt"}),
     ({**GOOD, "sendAt": 1798131600}, {"body.sendAt"}),
     ({**GOOD, "sendAt": "9999-12-31T23:59:59-23:59"}, {"body.sendAt"}),
+    ({**GOOD, "sendAt": "9999-12-31T23:59:59.5Z"}, {"body.sendAt"}),
     ({**GOOD, "allowDuplicate": "yes"}, {"body.allowDuplicate"}),
     ({**GOOD, "media": {"url": "https://x.test/a.png"}}, {"body"}),
     ({**GOOD, "caption": "of nothing"}, {"body"}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -76,7 +76,9 @@ def _rfc3339(value: object) -> object:
 
 
 def _utc(value: datetime) -> datetime:
+    """Up to a day before the end of what can be reckoned with: whoever adds a moment to it needs the room."""
     try:
+        (value + timedelta(days=1)).astimezone(UTC)
         return value.astimezone(UTC)
     except OverflowError:
         raise ValueError("is out of range") from None
