@@ -93,6 +93,27 @@ async def test_many_are_accepted_or_refused_one_by_one_and_watched(client, runni
         assert (answer.status, (await answer.json())["code"]) == (404, "unknown_batch")
 
 
+async def test_what_is_no_message_among_many_is_refused_alone_and_explained(client, running):
+    some = [
+        {"to": "four", "text": "one"},
+        {"to": TO, "text": "two"},
+        {"to": TO, "txet": "three"},
+        "four",
+        {"to": TO, "text": "five"},
+    ]
+    async with client.post(f"{ALL}/bulk", json={"messages": some}) as answer:
+        assert answer.status == 202
+        body = await answer.json()
+    assert (body["accepted"], body["refused"]) == (2, 3)
+    assert [one["index"] for one in body["messages"]] == [0, 1, 2, 3, 4]
+    assert [one["code"] for one in body["messages"]] == ["invalid", None, "invalid", "invalid", None]
+    details = [one["detail"] or "" for one in body["messages"]]
+    assert details[0].startswith("to: ")
+    assert "txet: is not known here" in details[2]
+    assert "four" not in "".join(details)
+    assert [draft.body for draft in running.messages.drafts] == ["two", "five"]
+
+
 @pytest.mark.parametrize("count", [0, 1001])
 async def test_a_bulk_send_of_none_or_too_many_is_refused(client, count):
     async with client.post(f"{ALL}/bulk", json={"messages": [{"to": TO, "text": "x"}] * count}) as answer:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from wahook.edge.accepting import ANSWERS, accept, bulk_item
 from wahook.edge.drafting import draft_of
+from wahook.edge.inputs import faults
 from wahook.edge.message_routes import ALL, ONE
 from wahook.edge.message_schemas import (
     BulkAccepted,
@@ -18,10 +19,12 @@ from wahook.edge.message_schemas import (
     MessageRef,
     NewBulk,
     NewForward,
+    NewMessage,
     NewReaction,
     NewText,
+    Unfit,
 )
-from wahook.edge.ports import Draft, Messages
+from wahook.edge.ports import Draft, Messages, Refused
 from wahook.edge.represent import json_answer
 from wahook.edge.routing import Answer, route
 from wahook.edge.schemas import MessageHeaders, SessionPath, WaitQuery
@@ -113,9 +116,14 @@ class ActRoutes:
 
         With an Idempotency-Key a repeated request has the same batch, and accepts nothing twice.
         """
-        drafts = [(draft_of(each), each.allow_duplicate) for each in body.messages]
+        fitting = [each for each in body.messages if isinstance(each, NewMessage)]
+        drafts = [(draft_of(each), each.allow_duplicate) for each in fitting]
         batch, outcomes = await self._messages.accept_many(id, drafts, key=headers.idempotency_key)
-        items = [bulk_item(index, each) for index, each in enumerate(outcomes)]
+        decided = iter(outcomes)
+        items = [
+            bulk_item(index, next(decided) if isinstance(each, NewMessage) else _refused(each))
+            for index, each in enumerate(body.messages)
+        ]
         accepted = sum(item.accepted for item in items)
         answer = BulkAccepted(
             batch_id=batch, accepted=accepted, refused=len(items) - accepted, messages=items
@@ -139,3 +147,8 @@ class ActRoutes:
         return json_answer(
             BulkProgress(batch_id=batchId, total=len(rows), done=done, counts=dict(counts), messages=entries)
         )
+
+
+def _refused(entry: Unfit) -> Refused:
+    wrong = (": ".join(filter(None, one)) for one in faults(entry.error))
+    return Refused("invalid", "; ".join(wrong))

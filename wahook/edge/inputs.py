@@ -104,9 +104,15 @@ def _sized(request: web.Request, model: type[Body]) -> web.BaseRequest:
 
 def explain(error: ValidationError, wanted: Input) -> Iterator[JSON]:
     """One entry per fault, naming the field as the client wrote it, without its value."""
-    prefix = [wanted.where, wanted.name] if wanted.where == "path" else [wanted.where]
+    prefix = (wanted.where, wanted.name) if wanted.where == "path" else (wanted.where,)
+    for at, message in faults(error, prefix):
+        yield {"at": at, "message": message}
+
+
+def faults(error: ValidationError, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Where each fault is, below `prefix`, and what it is."""
     for each in error.errors(include_input=False, include_url=False, include_context=False):
         message = each["msg"].removeprefix("Value error, ")
         if each["type"] == "extra_forbidden":
             message = "is not known here"
-        yield {"at": ".".join(str(part) for part in (*prefix, *each["loc"]))[:200], "message": message}
+        yield ".".join(str(part) for part in (*prefix, *each["loc"]))[:200], message

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 from wahook.edge.schemas import Body, Number, SendAt, Text, View
 
@@ -146,12 +155,30 @@ class NewMessage(Body):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """An entry of a bulk send that is no message, and why not."""
+
+    error: ValidationError
+
+
+def _message(value: object) -> NewMessage | Unfit:
+    """One that does not fit is no reason to refuse the others."""
+    try:
+        return NewMessage.model_validate(value)
+    except ValidationError as error:
+        return Unfit(error)
+
+
 class NewBulk(Body):
     """Many messages in one call; each is accepted or refused by itself."""
 
     most_bytes: ClassVar[int | None] = INLINE_BYTES
 
-    messages: Annotated[list[NewMessage], Field(min_length=1, max_length=MOST_IN_BULK)]
+    messages: Annotated[
+        list[Annotated[NewMessage | Unfit, PlainValidator(_message, json_schema_input_type=NewMessage)]],
+        Field(min_length=1, max_length=MOST_IN_BULK),
+    ]
 
 
 class NewReaction(Body):
