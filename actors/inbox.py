@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from actors.model import IncomingMessage
+from actors.messages import UNSET, Unset
+from actors.model import CaughtUp, IncomingMessage
 from actors.page import Arrival
 
 OVERLAP = 600  # seconds of history asked for again, because stamps are set by others' clocks
@@ -14,17 +15,26 @@ TRIES = 3  # at a history, before what waits for it goes ahead
 class Inbox:
     """Hands batches to `record`, oldest first, one at a time. Plain; the session's thread only.
 
-    `floor`: nothing before this Unix time is ours. `newest`: the newest that is journaled, 0 without any.
-    What was journaled before is asked for again and dropped there, by its id. Until the first history is
-    there everything waits: a page tells of what comes in before it tells that it is connected. What is done
-    to messages takes the same way, so that it comes after them. What went ahead of a history that did not
-    come does not move the time since when the next one is wanted.
+    `floor`: nothing before this Unix time is ours. `caught_up`: how far the journal is. What it has already
+    is asked for again and dropped there, by its id. Until the first history is there everything waits: a page
+    tells of what comes in before it tells that it is connected. What is done to messages takes the same way,
+    so that it comes after them. What went ahead of a history that did not come does not move the time since
+    when the next one is wanted; `record` is told that time (as `RecordIncoming` has it), for whoever begins
+    anew would else begin at what went ahead.
     """
 
-    def __init__(self, record: Callable[[tuple[Arrival, ...]], None], floor: int, newest: int) -> None:
+    def __init__(
+        self,
+        record: Callable[[tuple[Arrival, ...], int | Unset | None], None],
+        floor: int,
+        caught_up: CaughtUp,
+    ) -> None:
         self._record = record
         self._floor = floor
-        self._caught_up = newest
+        self._newest = caught_up.newest
+        self._missed_since = caught_up.missed_since
+        self._noted = self._missed_since is not None  # in the journal
+        self._caught_up = self._newest if self._missed_since is None else self._missed_since
         self._held: list[Arrival] | None = []
         self._next: list[Arrival] = []
         self._recording = False
@@ -47,13 +57,14 @@ class Inbox:
         if self._held is not None:
             self._held.append(one)
         else:
-            if not self._failures:
+            if self._missed_since is None:
                 self._catch_up((one,))
             self._pass((one,))
 
     def history(self, messages: Sequence[Arrival]) -> None:
         """The history came: pass it on, then what waited."""
         self._failures = 0
+        self._missed_since = None
         self._catch_up((*messages, *(self._held or ())))
         self._release(messages)
 
@@ -62,6 +73,7 @@ class Inbox:
         self.fetching = False
         self._failures += 1
         if self._failures >= TRIES:
+            self._missed_since = self._caught_up
             self._release(())
 
     def recorded(self) -> None:
@@ -69,6 +81,11 @@ class Inbox:
         self._recording = False
         waiting, self._next = tuple(self._next), []
         self._pass(waiting)
+
+    def other_phone(self) -> None:
+        """Another phone is linked: what was missed was not its own, and the journal knows."""
+        self._missed_since, self._noted = None, False
+        self._caught_up = max(self._caught_up, self._newest)
 
     def __len__(self) -> int:
         """How many wait."""
@@ -85,13 +102,15 @@ class Inbox:
         self._pass((*messages, *(one for one in held if _id(one) is None or _id(one) not in known)))
 
     def _pass(self, messages: tuple[Arrival, ...]) -> None:
-        if not messages:
-            return
         if self._recording:
             self._next += messages
             return
+        missed_since = self._missed_since if self._missed_since is not None or self._noted else UNSET
+        if not messages and missed_since is not None:
+            return
         self._recording = True
-        self._record(messages)
+        self._noted = self._missed_since is not None
+        self._record(messages, missed_since)
 
 
 def _id(one: Arrival) -> str | None:

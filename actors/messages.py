@@ -157,6 +157,18 @@ class ConnectionSuspect:
 # --- to the journal writer -------------------------------------------------------------------------------
 
 
+class Unset:
+    """The type of UNSET, the default of a column that is not changed."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET = Unset()
+
+
 @dataclass(frozen=True, slots=True)
 class AcceptMessage:
     """Take a message into the outbox. -> Accepted | Duplicate | AlreadyAccepted"""
@@ -202,10 +214,14 @@ class RecordIncoming:
 
     A message is new by its id. A change of a received message is new if its row does not say it already, and
     its row says it from now on; of other messages, and of what leaves no row, if somebody saw it happen.
+
+    `missed_since`: these go ahead of a history that does not come, which is still wanted since that Unix
+    time, or since an earlier one that the row has; None: with these nothing is missed any more.
     """
 
     session_id: str
     messages: tuple[Arrival, ...]
+    missed_since: int | Unset | None = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,18 +244,6 @@ class UpdateAccount:
     for_good: bool = False
 
 
-class Unset:
-    """The type of UNSET, the default of a column that is not changed."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "UNSET"
-
-
-UNSET = Unset()
-
-
 @dataclass(frozen=True, slots=True)
 class AccountChanges:
     desired: bool | Unset = UNSET
@@ -251,6 +255,7 @@ class AccountChanges:
     last_check: datetime | Unset | None = UNSET
     config: SessionConfig | Unset = UNSET
     idle_since: datetime | Unset | None = UNSET
+    missed_since: Unset | None = UNSET  # else with what arrives
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,6 +215,20 @@ class Account:
     created_at: datetime | None = None
     config: SessionConfig = field(default_factory=SessionConfig)
     idle_since: datetime | None = None  # down, though desired, until somebody needs it; see docs/memory.md
+    missed_since: int | None = None  # Unix seconds: some that came since may be missing below newer ones
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """How far the journal has what arrived, in Unix seconds.
+
+    `newest`: the stamp of the newest message, 0 without any. `missed_since`: see `Account`. `phone_number`:
+    the phone that they came to.
+    """
+
+    newest: int = 0
+    missed_since: int | None = None
+    phone_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

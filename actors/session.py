@@ -70,7 +70,7 @@ class SessionActor(Actor):
             announce=parts.announce,
             now=context.clock.monotonic,
             floor=session_view.seconds(parts.account.created_at),
-            newest=parts.last_incoming() or 0,
+            caught_up=parts.caught_up(),
             hearing=parts.hearing,
         )
         self._view = session_view.first(parts.account, parts.board.get(self._id), parts.calendar())

@@ -6,6 +6,7 @@ Plain; the session's thread only. `now` is monotonic seconds.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -21,10 +22,11 @@ from actors.messages import (
     JournalOperation,
     RecordAck,
     RecordIncoming,
+    Unset,
     UpdateAccount,
     Write,
 )
-from actors.model import OutgoingMessage
+from actors.model import CaughtUp, OutgoingMessage
 from actors.page import Arrival
 from actors.ports import Announce
 from actors.post import Post
@@ -45,7 +47,7 @@ class SessionJournal:
         announce: Announce,
         now: Callable[[], float],
         floor: int,
-        newest: int,
+        caught_up: CaughtUp,
         hearing: Hearing = Hearing(),  # noqa: B008 - frozen
     ) -> None:
         self._id = session_id
@@ -53,10 +55,16 @@ class SessionJournal:
         self._now = now
         self._hearing = hearing
         self._post = Post(path, str(incarnation), tell)
-        self._inbox = Inbox(self._record, floor, newest)
+        self._inbox = Inbox(self._record, floor, caught_up)
+        self._phone_number = caught_up.phone_number
 
     def save(self, changes: AccountChanges, *, for_good: bool = False) -> None:
         """Change the account's row. `for_good`: only a human mends the loss that is written down."""
+        if isinstance(linked := changes.phone_number, str):
+            if self._phone_number not in (None, linked):
+                changes = replace(changes, missed_since=None)
+                self._inbox.other_phone()
+            self._phone_number = linked
         self._write(UpdateAccount(self._id, changes, for_good))
 
     def acked(self, arrived: AckArrived) -> None:
@@ -114,8 +122,8 @@ class SessionJournal:
         """Repeat what got no answer within `after` seconds."""
         self._post.tell_again(self._now(), after)
 
-    def _record(self, messages: tuple[Arrival, ...]) -> None:
-        self._write(RecordIncoming(self._id, messages))
+    def _record(self, messages: tuple[Arrival, ...], missed_since: int | Unset | None) -> None:
+        self._write(RecordIncoming(self._id, messages, missed_since))
 
     def _write(self, operation: JournalOperation) -> None:
         self._post.write(operation, self._now())

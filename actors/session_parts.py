@@ -9,7 +9,7 @@ from actors import session_state
 from actors.errors import Banned, LoginLost, PermanentLoss
 from actors.hearing import Hearing
 from actors.leaving import RECYCLE
-from actors.model import Account
+from actors.model import Account, CaughtUp
 from actors.ports import Announce, Board, Calendar, Profiles, WhatsAppClient
 from actors.slots import LaunchSlots
 from supervision import Exit, ExitKind, HoldUntil, Outcome, RestartLater, RestartNow, StopChild
@@ -33,7 +33,7 @@ class SessionMemory:
 class SessionParts:
     """Everything a session is made of; one for each session, shared by its incarnations.
 
-    `last_incoming` gives the Unix time of the newest journaled message, None without any.
+    `caught_up` reads how far the journal has what arrived.
     """
 
     account: Account
@@ -45,7 +45,7 @@ class SessionParts:
     profiles: Profiles
     slots: LaunchSlots
     memory: SessionMemory
-    last_incoming: Callable[[], int | None]
+    caught_up: Callable[[], CaughtUp]
     writer_path: str
     lane_path: str
     call_deadline: float

@@ -87,7 +87,7 @@ class Assembly:
             profiles=self.profiles,
             slots=self.slots,
             memory=SessionMemory(),
-            last_incoming=partial(self.reader.last_incoming, session_id),
+            caught_up=partial(self.reader.caught_up, session_id),
             writer_path=tree.WRITER,
             lane_path=tree.lane_path(session_id),
             call_deadline=settings.page_call_deadline,

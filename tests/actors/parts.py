@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
 from actors import session_state
 from actors.keepalive import KeepaliveParts
-from actors.messages import CloseLane, Journaled, OpenLane, RecordAck, RecordIncoming, UpdateAccount, Write
-from actors.model import Account, IncomingMessage, OutgoingMessage, PageState, SessionStatus, SessionView
+from actors.messages import (
+    UNSET,
+    CloseLane,
+    Journaled,
+    OpenLane,
+    RecordAck,
+    RecordIncoming,
+    UpdateAccount,
+    Write,
+)
+from actors.model import (
+    Account,
+    CaughtUp,
+    IncomingMessage,
+    OutgoingMessage,
+    PageState,
+    SessionStatus,
+    SessionView,
+)
 from actors.session import SessionActor
 from actors.session_parts import SessionMemory, SessionParts, classify
 from actors.slots import LaunchSlots
@@ -145,6 +162,7 @@ class Writer(Actor):
             case RecordIncoming(messages=messages):
                 new = tuple(one for one in messages if _id(one) not in self.world.known)
                 self.world.known |= {_id(one) for one in messages}
+                self.world.caught_up = _caught_up(self.world.caught_up, operation)
                 return new
             case RecordAck(wa_message_id=wa_message_id, ack=ack):
                 if wa_message_id in self.world.ours:
@@ -152,6 +170,12 @@ class Writer(Actor):
                         "msg_1", ID, "492", "hi", wa_message_id, status=ack.status, ack=ack
                     )
         return None
+
+
+def _caught_up(before, operation):
+    stamps = [one.timestamp for one in operation.messages if isinstance(one, IncomingMessage)]
+    missed = before.missed_since if operation.missed_since is UNSET else operation.missed_since
+    return replace(before, newest=max(before.newest, *stamps, 0), missed_since=missed)
 
 
 def _id(one):
@@ -184,7 +208,7 @@ class World:
     ours: set = field(default_factory=set)
     lane: list = field(default_factory=list)
     writer_deaf: bool = False
-    newest: int | None = None
+    caught_up: CaughtUp = field(default_factory=CaughtUp)
     account: Account = field(default_factory=lambda: Account(ID, "1", "2", created_at=CREATED))
 
     def calendar(self):
@@ -201,7 +225,7 @@ class World:
             profiles=self.profiles,
             slots=self.slots,
             memory=self.memory,
-            last_incoming=lambda: self.newest,
+            caught_up=lambda: self.caught_up,
             writer_path="writer",
             lane_path="lane",
             call_deadline=10,

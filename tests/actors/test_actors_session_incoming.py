@@ -2,17 +2,25 @@
 
 from actors.errors import DeadlinePassed
 from actors.messages import (
+    UNSET,
+    BrowserLost,
     MessageArrived,
     RecordIncoming,
     StateChanged,
 )
-from actors.model import IncomingMessage
+from actors.model import CaughtUp, IncomingMessage
 from actors.page import NoticeArrived, Noticed
-from tests.actors.parts import CONNECTED, CREATED, OPENING
+from tests.actors.parts import CONNECTED, CREATED, ID, OPENING
 
 
 def message(number, timestamp=2_000_000_000):
     return IncomingMessage(f"IN{number}", "492@c.us", "492", f"text {number}", "text", timestamp)
+
+
+def connect(world):
+    """The page of a new incarnation."""
+    world.answer("open")
+    world.page(StateChanged(CONNECTED))
 
 
 def test_a_message_is_announced_once_it_is_on_disk(ready):
@@ -33,8 +41,7 @@ def test_a_message_that_comes_twice_is_announced_once(ready):
 
 def test_what_is_done_to_a_message_is_told_once_it_is_on_disk_and_after_the_message(world):
     world.start()
-    world.answer("open")
-    world.page(StateChanged(CONNECTED))
+    connect(world)
     edit = NoticeArrived(Noticed.EDITED, "IN1", "492@c.us", "492", 5, body="better")
     world.page(MessageArrived(message(1)))
     world.page(edit)
@@ -50,8 +57,7 @@ def test_what_is_done_to_a_message_is_told_once_it_is_on_disk_and_after_the_mess
 
 def test_live_messages_wait_behind_the_history(world):
     world.start()
-    world.answer("open")
-    world.page(StateChanged(CONNECTED))
+    connect(world)
     world.page(MessageArrived(message(3)))
     assert world.operations(RecordIncoming) == []
     world.answer("recent_incoming", (message(1), message(2)))
@@ -77,8 +83,7 @@ def test_what_comes_in_while_the_page_is_reconnecting_waits_for_the_history(read
 
 def test_a_history_that_fails_is_asked_again_and_keeps_the_order(world):
     world.start()
-    world.answer("open")
-    world.page(StateChanged(CONNECTED))
+    connect(world)
     world.page(MessageArrived(message(2)))
     world.answer("recent_incoming", error=DeadlinePassed("history"))
     world.tree.advance(5)
@@ -88,8 +93,7 @@ def test_a_history_that_fails_is_asked_again_and_keeps_the_order(world):
 
 def test_messages_are_not_held_up_for_ever_by_a_history_that_never_comes(world):
     world.start()
-    world.answer("open")
-    world.page(StateChanged(CONNECTED))
+    connect(world)
     world.page(MessageArrived(message(2)))
     for _ in range(3):
         world.answer("recent_incoming", error=DeadlinePassed("history"))
@@ -98,17 +102,62 @@ def test_messages_are_not_held_up_for_ever_by_a_history_that_never_comes(world):
 
 
 def test_the_history_is_asked_from_the_last_message_with_an_overlap(world):
-    world.newest = 1_900_000_000
+    world.caught_up = CaughtUp(1_900_000_000)
     world.start()
-    world.answer("open")
-    world.page(StateChanged(CONNECTED))
+    connect(world)
     assert ("recent_incoming", 1_900_000_000 - 600) in world.client.calls
+
+
+def test_what_was_missed_before_failing_histories_is_asked_for_again_after_a_restart(world):
+    world.caught_up = CaughtUp(1_900_000_000)
+    world.start()
+    connect(world)
+    world.page(MessageArrived(message(2)))
+    for _ in range(3):
+        world.answer("recent_incoming", error=DeadlinePassed("history"))
+        world.tree.advance(5)
+    assert [event.id for event in world.events if event.name == "message:received"] == ["IN2"]
+    world.page(BrowserLost("browser_exited"))
+    world.client.futures.clear()
+    world.client.calls.clear()
+    world.tree.advance(5)
+    connect(world)
+    assert ("recent_incoming", 1_900_000_000 - 600) in world.client.calls
+    world.answer("recent_incoming", (message(1, 1_950_000_000), message(2)))
+    assert [event.id for event in world.events if event.name == "message:received"] == ["IN2", "IN1"]
+    assert world.caught_up.missed_since is None
+
+
+def test_a_history_without_anything_new_writes_nothing_unless_something_was_missed(world):
+    world.caught_up = CaughtUp(2_000_000_000, missed_since=1_900_000_000)
+    world.start()
+    connect(world)
+    world.answer("recent_incoming", ())
+    assert world.operations(RecordIncoming) == [RecordIncoming(ID, (), None)]
+    world.tree.advance(301)
+    world.answer("recent_incoming", ())
+    assert len(world.operations(RecordIncoming)) == 1
+
+
+def test_what_the_phone_before_missed_is_not_asked_of_another_phone(world):
+    world.caught_up = CaughtUp(2_000_000_000, missed_since=1_900_000_000, phone_number="490")
+    world.start()
+    connect(world)
+    assert ("recent_incoming", 2_000_000_000 - 600) in world.client.calls
+    assert [one.missed_since for one in world.saved() if one.phone_number == "491"] == [None]
+
+
+def test_the_same_phone_linked_anew_is_still_asked_for_what_it_missed(world):
+    world.caught_up = CaughtUp(2_000_000_000, missed_since=1_900_000_000, phone_number="491")
+    world.start()
+    connect(world)
+    assert ("recent_incoming", 1_900_000_000 - 600) in world.client.calls
+    assert [one.missed_since for one in world.saved() if one.phone_number == "491"] == [UNSET]
 
 
 def test_what_is_older_than_the_account_is_not_ours(world):
     world.start()
-    world.answer("open")
-    world.page(StateChanged(CONNECTED))
+    connect(world)
     assert ("recent_incoming", int(CREATED.timestamp())) in world.client.calls
 
 

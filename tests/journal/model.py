@@ -18,6 +18,7 @@ from actors.messages import (
     RecordIncoming,
     RetryMessage,
     SaveAccount,
+    Unset,
     UpdateAccount,
 )
 from actors.model import Account, Ack, IncomingMessage, MessageStatus, OutgoingMessage
@@ -45,8 +46,8 @@ class Model:
                 return self._end(key, operation, now)
             case RecordAck(session_id=session, wa_message_id=wa_id, ack=ack):
                 return self._ack(session, wa_id, ack, now)
-            case RecordIncoming(session_id=session, messages=messages):
-                return self._incoming(session, messages)
+            case RecordIncoming(session_id=session, messages=messages, missed_since=since):
+                return self._incoming(session, messages, since)
             case SaveAccount(account=account):
                 stored = self.accounts.get(account.session_id)
                 self.accounts.setdefault(account.session_id, replace(account, created_at=now))
@@ -121,9 +122,14 @@ class Model:
         self.out[row.message_id] = after
         return after
 
-    def _incoming(self, session: str, arrivals: tuple[Arrival, ...]) -> object:
+    def _incoming(self, session: str, arrivals: tuple[Arrival, ...], since: int | Unset | None) -> object:
         if session not in self.accounts:
             return "unknown_session" if arrivals else ()
+        row = self.accounts[session]
+        if not isinstance(since, Unset):
+            if since is not None and row.missed_since is not None:
+                since = min(since, row.missed_since)
+            self.accounts[session] = replace(row, missed_since=since)
         return tuple(one for one in arrivals if self._is_new(session, one))
 
     def _is_new(self, session: str, one: Arrival) -> bool:

@@ -44,6 +44,7 @@ def test_every_field_of_a_session_survives(bench: Bench):
         last_check=NOON + timedelta(seconds=2),
         created_at=NOON - timedelta(days=1),
         idle_since=NOON + timedelta(seconds=3),
+        missed_since=1_767_268_800,
         config=SessionConfig(
             "http://user:pw@proxy:1", (Webhook("https://a"), Webhook("https://b")), take_over=True
         ),

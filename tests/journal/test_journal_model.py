@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from actors.messages import (
+    UNSET,
     AcceptMessage,
     AccountChanges,
     BeginAttempt,
@@ -63,7 +64,7 @@ OPERATIONS: st.SearchStrategy[JournalOperation] = st.one_of(
     st.builds(BeginAttempt, IDS),
     st.builds(EndAttempt, IDS, ENDINGS, st.sampled_from(list(Ack)), TEXTS, st.booleans()),
     st.builds(RecordAck, SESSIONS, NAMES.map(lambda one: f"3EB0{one}"), st.sampled_from(list(Ack))),
-    st.builds(RecordIncoming, SESSIONS, ARRIVALS.map(tuple)),
+    st.builds(RecordIncoming, SESSIONS, ARRIVALS.map(tuple), st.sampled_from([UNSET, UNSET, None, 5, 7])),
     st.builds(SaveAccount, SESSIONS.map(account)),
     st.builds(UpdateAccount, SESSIONS, CHANGES),
     st.builds(DeleteAccount, SESSIONS),

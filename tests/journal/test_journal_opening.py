@@ -8,22 +8,27 @@ import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from actors.errors import JournalError
-from actors.messages import AcceptMessage, SaveAccount
-from actors.model import Account
+from actors.messages import AcceptMessage, RecordIncoming, SaveAccount
+from actors.model import Account, CaughtUp
 from wahook.journal import migrate, open_journal
-from wahook.journal.schema import metadata
+from wahook.journal.engines import make_engines
+from wahook.journal.rows import incoming_values
+from wahook.journal.schema import messages_in, metadata
 
 from . import postgres
-from .conftest import SESSION, account, empty, message
+from .conftest import NOON, SESSION, account, empty, incoming, message
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -59,6 +64,29 @@ def test_opening_again_keeps_everything_and_runs_no_migration(url: str, monkeypa
     monkeypatch.setattr(migrate, "_upgrade", lambda _: pytest.fail("migrated again"))
     with open_journal(url) as journal:
         assert [one.message_id for one in journal.reader.undone()] == ["msg_a"]
+
+
+def test_a_journal_of_the_version_before_is_taken_over_with_all_its_rows(url: str):
+    engines = make_engines(url, 5)
+    with engines.write.begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+        command.upgrade(config, "0005")
+        connection.execute(
+            sa.text(
+                "INSERT INTO accounts"
+                " (session_id, user_id, account_id, desired, phone_number, created_at, config)"
+                " VALUES (:id, '1', '1', :desired, '49', '2026-01-01 12:00:00+00:00', '{}')"
+            ),
+            {"id": SESSION, "desired": True},
+        )
+        connection.execute(sa.insert(messages_in).values(incoming_values(SESSION, incoming("a"), NOON)))
+    engines.dispose()
+    with open_journal(url) as journal:
+        assert journal.reader.accounts() == [replace(account(), phone_number="49", created_at=NOON)]
+        assert journal.reader.caught_up(SESSION) == CaughtUp(incoming("a").timestamp, None, "49")
+        journal.writer.write([RecordIncoming(SESSION, (), 5)])
+        assert journal.reader.caught_up(SESSION).missed_since == 5
 
 
 def test_opening_a_current_journal_does_not_load_the_migration_tools(sqlite_url: str):

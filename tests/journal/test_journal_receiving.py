@@ -1,14 +1,15 @@
 """Incoming messages: each once, in order, and none lost for what is in it."""
 
 import pytest
+import sqlalchemy as sa
 
 from actors.errors import RuleBroken
-from actors.messages import DeleteAccount, RecordIncoming
-from actors.model import IncomingMessage
+from actors.messages import AccountChanges, DeleteAccount, RecordIncoming, SaveAccount, UpdateAccount
+from actors.model import CaughtUp, IncomingMessage
 from actors.page import Arrival, NoticeArrived, Noticed
 from wahook.journal.stored import Received
 
-from .conftest import NOON, OTHER, SESSION, Bench, incoming
+from .conftest import NOON, OTHER, SESSION, Bench, account, incoming
 
 
 def record(bench: Bench, *arrivals: Arrival, session: str = SESSION) -> object:
@@ -94,8 +95,76 @@ def test_what_cannot_be_stored_is_replaced_and_the_message_kept(
 def test_the_newest_stamp_is_known_for_each_session(bench: Bench):
     record(bench, incoming("a", timestamp=50), incoming("b", timestamp=70), incoming("c", timestamp=60))
     reader = bench.journal.reader
-    assert reader.last_incoming(SESSION) == 70
-    assert reader.last_incoming(OTHER) is None
+    assert reader.caught_up(SESSION) == CaughtUp(70)
+    assert reader.caught_up(OTHER) == reader.caught_up("user_9_wa_9") == CaughtUp()
+
+
+# -- what may be missing ------------------------------------------------------------------------------------
+
+
+def ahead(bench: Bench, since: int | None, *arrivals: Arrival) -> object:
+    return bench.one(RecordIncoming(SESSION, arrivals, since))
+
+
+def test_what_goes_ahead_is_noted_with_the_time_since_when_others_may_be_missing(bench: Bench):
+    bench.one(UpdateAccount(SESSION, AccountChanges(phone_number="49")))
+    record(bench, incoming("a", timestamp=50))
+    assert ahead(bench, 50, incoming("c", timestamp=90)) == (incoming("c", timestamp=90),)
+    assert bench.journal.reader.caught_up(SESSION) == CaughtUp(90, 50, "49")
+    assert bench.journal.reader.caught_up(OTHER) == CaughtUp()
+
+
+def test_the_earliest_time_stays_until_a_history_clears_it(bench: Bench):
+    for since in (50, 70, 40, 60):
+        ahead(bench, since, incoming(f"at {since}", timestamp=90))
+    record(bench, incoming("b", timestamp=95))
+    assert bench.journal.reader.caught_up(SESSION) == CaughtUp(95, 40)
+    assert ahead(bench, None) == ()
+    assert bench.journal.reader.caught_up(SESSION) == CaughtUp(95)
+    ahead(bench, 0)
+    assert bench.journal.reader.caught_up(SESSION) == CaughtUp(95, 0), "0 is a time too"
+
+
+def test_what_may_be_missing_is_noted_with_the_messages_or_not_at_all(bench: Bench):
+    ahead(bench, 50, incoming("a", timestamp=60))
+    refused = ahead(bench, None, incoming("b", body=None))
+    assert isinstance(refused, RuleBroken)
+    assert bench.journal.reader.caught_up(SESSION) == CaughtUp(60, 50)
+
+
+@pytest.mark.parametrize(("told", "stored"), [(2**70, 2**53), (-5, 0)])
+def test_a_time_that_cannot_be_stored_is_noted_as_the_nearest_that_can(bench: Bench, told: int, stored: int):
+    ahead(bench, told, incoming("a", timestamp=7))
+    assert bench.journal.reader.caught_up(SESSION) == CaughtUp(7, stored)
+
+
+def test_nobody_writes_an_account_for_messages_of_which_nothing_is_missed(bench: Bench):
+    updates: list[str] = []
+
+    def executed(*call: object) -> None:
+        if str(call[2]).startswith("UPDATE"):
+            updates.append(str(call[2]))
+
+    engine = bench.journal.engines.write
+    sa.event.listen(engine, "before_cursor_execute", executed)
+    try:
+        record(bench, incoming("a"), notice(Noticed.REACTION))
+        assert updates == []
+        ahead(bench, None)
+        assert len(updates) == 1, "else this would prove nothing"
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", executed)
+
+
+def test_another_phone_has_missed_nothing_and_a_session_made_anew_neither(bench: Bench):
+    ahead(bench, 50)
+    bench.one(UpdateAccount(SESSION, AccountChanges(phone_number="49")))
+    assert bench.journal.reader.caught_up(SESSION) == CaughtUp(0, 50, "49")
+    bench.one(UpdateAccount(SESSION, AccountChanges(phone_number="50", missed_since=None)))
+    assert bench.journal.reader.caught_up(SESSION) == CaughtUp(0, None, "50")
+    ahead(bench, 50)
+    bench.write(DeleteAccount(SESSION), SaveAccount(account()))
+    assert bench.journal.reader.caught_up(SESSION) == CaughtUp()
 
 
 def test_an_unknown_message_is_none(bench: Bench):

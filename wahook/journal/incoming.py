@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from actors.errors import RuleBroken
-from actors.messages import RecordIncoming
+from actors.messages import RecordIncoming, Unset
 from actors.model import IncomingMessage
 from actors.page import CHANGES, Arrival, NoticeArrived, Noticed
 from wahook.journal import rows, sessions
-from wahook.journal.schema import messages_in
+from wahook.journal.schema import accounts, messages_in
 from wahook.journal.text import storable
 
 REVOKED = "revoked"  # the type of a message that was deleted for everyone, in WhatsApp's own word
@@ -27,7 +27,8 @@ _T = TypeVar("_T", IncomingMessage, NoticeArrived)
 def record(connection: sa.Connection, operation: RecordIncoming, now: datetime) -> tuple[Arrival, ...]:
     """Insert messages that are new by their WhatsApp id, each once; change those that were changed.
 
-    What was new, in the order given. RuleBroken("unknown_session").
+    And note since when others may be missing. What was new, in the order given.
+    RuleBroken("unknown_session").
     """
     new: list[Arrival] = []
     for kind, run in groupby(map(_clean, operation.messages), key=type):
@@ -35,7 +36,18 @@ def record(connection: sa.Connection, operation: RecordIncoming, now: datetime) 
             new += _messages(connection, operation.session_id, _all(run, IncomingMessage), now)
         else:
             new += _notices(connection, operation.session_id, _all(run, NoticeArrived))
+    if not isinstance(operation.missed_since, Unset):
+        _note_missed(connection, operation.session_id, operation.missed_since)
     return tuple(new)
+
+
+def _note_missed(connection: sa.Connection, session_id: str, since: int | None) -> None:
+    """An earlier time stays until nothing is missed any more."""
+    known = accounts.c.missed_since
+    since = None if since is None else _stamp(since)
+    differs = known.is_not(None) if since is None else sa.or_(known.is_(None), known > since)
+    here = accounts.c.session_id == session_id
+    connection.execute(sa.update(accounts).where(here, differs).values(missed_since=since))
 
 
 def _all(run: Iterable[Arrival], kind: type[_T]) -> list[_T]:
@@ -108,7 +120,11 @@ def _changes(row: sa.RowMapping, notice: NoticeArrived) -> dict[str, Any]:
 def _clean(one: Arrival) -> Arrival:
     texts = {f.name: value for f in fields(one) if type(value := getattr(one, f.name)) is str}
     cleaned: dict[str, Any] = {name: storable(text) for name, text in texts.items()}
-    timestamp = min(max(one.timestamp, 0), _LATEST)
+    timestamp = _stamp(one.timestamp)
     if cleaned == texts and timestamp == one.timestamp:
         return one
     return replace(one, timestamp=timestamp, **cleaned)
+
+
+def _stamp(seconds: int) -> int:
+    return min(max(seconds, 0), _LATEST)

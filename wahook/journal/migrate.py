@@ -9,7 +9,7 @@ import structlog
 
 from actors.errors import JournalError
 
-HEAD = "0005"
+HEAD = "0006"
 VERSION_TABLE = "wahook_schema"  # not Alembic's own name: a shared database may have somebody else's there
 _ADVISORY_LOCK = 0x7761686F6F6B  # "wahook"
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from actors.errors import RuleBroken
-from actors.model import Account, Direction, MessageStatus, OutgoingMessage, Priority
+from actors.model import Account, CaughtUp, Direction, MessageStatus, OutgoingMessage, Priority
 from wahook.journal import cursors, rows
 from wahook.journal.cursors import Place
 from wahook.journal.faults import database_faults
@@ -124,11 +124,13 @@ class JournalReader:
             counted.setdefault(row["session_id"], {})[MessageStatus(row["status"])] = row["number"]
         return counted
 
-    def last_incoming(self, session_id: str) -> int | None:
-        """WhatsApp's stamp (Unix seconds) of the newest incoming message; None if there is none."""
-        newest = sa.func.max(messages_in.c.timestamp).label("newest")
-        found = self._all(sa.select(newest).where(messages_in.c.session_id == session_id))
-        return None if found[0]["newest"] is None else int(found[0]["newest"])
+    def caught_up(self, session_id: str) -> CaughtUp:
+        """How far it has what arrived."""
+        stamps = sa.select(sa.func.max(messages_in.c.timestamp)).where(messages_in.c.session_id == session_id)
+        newest = sa.func.coalesce(stamps.scalar_subquery(), 0).label("newest")
+        query = sa.select(newest, accounts.c.missed_since, accounts.c.phone_number)
+        found = self._one(query.where(accounts.c.session_id == session_id), lambda row: CaughtUp(**row))
+        return found or CaughtUp()
 
     def last_activity(self, session_id: str) -> datetime | None:
         """When the service journaled the session's newest message, in or out; None without any."""

@@ -71,6 +71,7 @@ accounts = sa.Table(
     sa.Column("created_at", Utc, nullable=False),
     sa.Column("config", sa.JSON, nullable=False),
     sa.Column("idle_since", Utc),
+    sa.Column("missed_since", sa.BigInteger),
 )
 
 messages_out = sa.Table(
