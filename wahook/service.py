@@ -31,6 +31,7 @@ from wahook.edge.server import EdgeServer
 from wahook.giving_up import GivenUpSessions
 from wahook.headroom import Headroom
 from wahook.housekeeping import Housekeeping
+from wahook.journal.files import FileReader
 from wahook.journal.opening import OpenedJournal, open_journal
 from wahook.loop import LoopThread
 from wahook.media.desk import MediaDesk
@@ -114,8 +115,10 @@ class Service:
         self._reception = Reception(
             settings=settings,
             reader=self._journal.reader,
+            files=FileReader(self._journal.engines.read),
             redis=self._redis,
             system=lambda: self.system,
+            board=lambda: self.board,
             desk=self._media_desk,
             messages=lambda: self.messages,
             run=self._loop.submit,

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from functools import partial
 
 from actors.doorkeeper import Doorkeeper, DoorkeeperParts, Knocked, Verdict
-from actors.errors import JournalError, RuleBroken, SessionNotReady
-from actors.media_keeper import FetchMedia, MediaKeeper, MediaKeeperParts, Sweep
+from actors.errors import DeadlinePassed, JournalError, RuleBroken, SessionNotReady
+from actors.media_keeper import FetchMedia, FetchMissing, MediaKeeper, MediaKeeperParts, Sweep
 from supervision import ChildSpec, SupervisorSpec
 from supervision.testing import VirtualTree
 
@@ -19,11 +19,38 @@ def tree_of(actor, parts):
         yield tree
 
 
+def keeping(**parts):
+    nothing = {
+        "sweep": lambda _: 0,
+        "waiting": set,
+        "missing": lambda _: (),
+        "ready": tuple,
+        "fetch": lambda *_: Future(),
+    }
+    return MediaKeeperParts(**{**nothing, **parts})
+
+
+class Fetching:
+    """Files on their way, by message; `ended` ends one."""
+
+    def __init__(self):
+        self.asked, self.open = [], {}
+
+    def __call__(self, _, wa_id):
+        self.asked.append(wa_id)
+        self.open[wa_id] = Future()
+        return self.open[wa_id]
+
+    def ended(self, tree, error=None):
+        (_, future), *_ = self.open.items()
+        self.open.clear()
+        future.set_exception(error) if error else future.set_result(None)
+        tree.settle()
+
+
 def test_files_are_swept_every_hour_but_for_those_that_wait_to_be_sent():
     swept = []
-    parts = MediaKeeperParts(
-        sweep=lambda keep: swept.append(keep) or 2, waiting=lambda: {"media_a"}, fetch=lambda *_: None
-    )
+    parts = keeping(sweep=lambda keep: swept.append(keep) or 2, waiting=lambda: {"media_a"})
     with tree_of(MediaKeeper, parts) as tree:
         tree.advance(301)
         assert swept == [{"media_a"}]
@@ -36,7 +63,7 @@ def test_nothing_is_swept_while_nobody_knows_what_waits():
         raise JournalError("away")
 
     swept = []
-    parts = MediaKeeperParts(sweep=swept.append, waiting=away, fetch=lambda *_: None)
+    parts = keeping(sweep=swept.append, waiting=away)
     with tree_of(MediaKeeper, parts) as tree:
         tree.tell("it", Sweep())
         tree.settle()
@@ -44,25 +71,55 @@ def test_nothing_is_swept_while_nobody_knows_what_waits():
         assert tree.handle("it").incarnation == 1
 
 
-def test_files_are_fetched_one_at_a_time_and_one_that_cannot_be_is_left_for_whoever_asks():
-    fetching = {}
-
-    def fetch(_, wa_id):
-        fetching[wa_id] = Future()
-        return fetching[wa_id]
-
-    parts = MediaKeeperParts(sweep=lambda _: 0, waiting=set, fetch=fetch)
-    with tree_of(MediaKeeper, parts) as tree:
-        for wa_id in "ABC":
+def test_files_are_fetched_one_at_a_time_each_once_and_one_that_cannot_be_does_not_keep_the_others():
+    fetching = Fetching()
+    with tree_of(MediaKeeper, keeping(fetch=fetching)) as tree:
+        for wa_id in "ABBCA":
             tree.tell("it", FetchMedia("s", wa_id))
         tree.settle()
-        assert list(fetching) == ["A"]
-        fetching["A"].set_exception(SessionNotReady("it is down"))
+        assert fetching.asked == ["A"]
+        fetching.ended(tree, SessionNotReady("it is down"))
+        assert fetching.asked == ["A", "B"]
+        fetching.ended(tree)
+        fetching.ended(tree)
+        assert fetching.asked == ["A", "B", "C"]
+        assert tree.handle("it").incarnation == 1
+
+
+def test_what_the_volume_has_not_is_fetched_when_its_session_is_ready_and_until_it_is_there():
+    fetching, missing, ready = Fetching(), {"s": ["A", "B"], "t": ["C"]}, ["t"]
+    parts = keeping(fetch=fetching, missing=lambda session: missing[session], ready=lambda: ready)
+    with tree_of(MediaKeeper, parts) as tree:
+        tree.advance(1)  # one that begins, or begins anew, looks at who is ready
+        assert fetching.asked == ["C"]
+        missing["t"] = []
+        fetching.ended(tree)
+        tree.tell("it", FetchMissing("s"))
+        tree.tell("it", FetchMedia("s", "B"))
         tree.settle()
-        assert list(fetching) == ["A", "B"]
-        fetching["B"].set_result(None)
-        tree.settle()
-        assert list(fetching) == ["A", "B", "C"]
+        fetching.ended(tree, DeadlinePassed("slow"))
+        missing["s"] = ["A"]
+        fetching.ended(tree)
+        assert fetching.asked == ["C", "A", "B"]
+        ready[:] = ["s", "t"]
+        tree.advance(601)
+        assert fetching.asked == ["C", "A", "B", "A"]
+
+
+def test_a_journal_that_is_away_costs_one_look():
+    fetching, answers = Fetching(), [JournalError("away"), ["A"]]
+
+    def missing(_):
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    with tree_of(MediaKeeper, keeping(fetch=fetching, missing=missing, ready=lambda: ["s"])) as tree:
+        tree.advance(1)
+        assert (fetching.asked, len(answers)) == ([], 1)
+        tree.advance(601)
+        assert fetching.asked == ["A"]
         assert tree.handle("it").incarnation == 1
 
 
