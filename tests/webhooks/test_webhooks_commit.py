@@ -35,7 +35,8 @@ class Policy:
         return []
 
     def committed(self, added):
-        self.told.append([one.id for one in added])
+        if added:
+            self.told.append([one.id for one in added])
 
     def undone(self):
         self.doubts += 1
@@ -105,7 +106,7 @@ async def test_after_a_failed_commit_the_sender_reads_the_disk_and_delivers_all_
 
 
 async def test_nothing_that_was_said_and_no_secret_is_in_the_log(house, receiver, capsys):
-    receiver.answer = lambda call: 500 if call.headers["X-Webhook-Attempt"] < "4" else 200
+    receiver.answer = lambda call: 503 if call.headers["X-Webhook-Attempt"] < "4" else 200
     hook = Webhook(receiver.url, headers=(("X-Token", "header-value"),), secrets=("the-secret",))
     await house.account(hook)
     with capture_logs() as logs:

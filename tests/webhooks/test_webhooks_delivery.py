@@ -1,13 +1,14 @@
 """From a commit to a receiver: in order, again until it arrives, and nobody waits for the dead."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from aiohttp import web
 from yarl import URL
 
 from actors import tree
-from actors.durable import TaskState
+from actors.durable import Prune, TaskState
 from actors.errors import RuleBroken
 from actors.events import Disconnected, Qr, Ready, StatusChanged
 from actors.messages import (
@@ -22,6 +23,7 @@ from actors.messages import (
 from actors.model import Ack, MessageStatus, OutgoingMessage, Webhook
 from actors.page import NoticeArrived, Noticed
 from tests.ports import free_port
+from wahook.notify.webhooks import commands
 
 from .house import SESSION, incoming, until
 
@@ -310,6 +312,21 @@ async def test_after_a_day_a_delivery_is_a_dead_letter_that_can_be_replayed_in_i
     assert [one.id for one in done] == [one.id for one in dead]
 
 
+async def test_of_more_dead_letters_than_one_call_takes_the_oldest_go_first(house, receiver, monkeypatch):
+    receiver.answer = lambda _: 410
+    await house.account(receiver.url)
+    await house.arrive(5)
+    await house.settled(TaskState.DEAD, 5)
+    receiver.answer = lambda _: 200
+    receiver.calls.clear()
+    monkeypatch.setattr(commands, "MOST_AT_ONCE", 3)
+    assert await house.commands.replay_dead(SESSION) == 3
+    await house.settled(TaskState.DONE, 3)
+    assert await house.commands.replay_dead(SESSION) == 2
+    await house.settled(TaskState.DONE, 5)
+    assert receiver.messages() == [f"in{n}" for n in range(1, 6)]
+
+
 async def test_what_is_pending_for_a_removed_receiver_is_a_dead_letter(house, receiver):
     receiver.answer = lambda _: 500
     await house.account(receiver.url)
@@ -418,3 +435,29 @@ async def test_a_try_says_what_each_receiver_answered_and_leaves_nothing_behind(
     assert house.journal.queues.deliveries(SESSION, None) == []
     with pytest.raises(RuleBroken, match="no such webhook"):
         await house.commands.test(SESSION, "http://elsewhere.test/")
+
+
+async def test_what_comes_after_a_deleted_session_is_delivered_though_the_database_counts_anew(
+    open_house, receiver
+):
+    house = open_house(webhooks=receiver.url)
+    await house.account()
+    await house.account(session=OTHER)
+    await house.arrive(1)
+    await house.arrive(3, session=OTHER)
+    await house.settled(TaskState.DONE, 1)
+    await house.settled(TaskState.DONE, 3, OTHER)
+    await house.write(DeleteAccount(OTHER))
+    (late,) = await house.arrive(1)
+    await house.settled(TaskState.DONE, 2)
+    assert receiver.messages()[-1] == late
+
+
+async def test_what_comes_after_the_old_rows_were_removed_is_delivered_too(house, receiver):
+    await house.account(receiver.url)
+    await house.arrive(3)
+    await house.settled(TaskState.DONE, 3)
+    assert await house.write(Prune(house.clock() + timedelta(days=1))) == 3
+    (late,) = await house.arrive(1)
+    await house.settled(TaskState.DONE, 1)
+    assert receiver.messages()[-1] == late

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from actors.durable import Delivery, TaskState
 from wahook.notify.webhooks.line import Limits, Line
-from wahook.notify.webhooks.policy import CircuitPolicy, CircuitState, Judgement
+from wahook.notify.webhooks.policy import CircuitPolicy, CircuitState, Judgement, Outcome, Retries, judge
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DONE = Judgement(TaskState.DONE)
@@ -77,13 +77,42 @@ def test_a_dead_receiver_is_left_alone_then_probed_with_one_and_all_go_when_it_a
     assert line.circuit.state(NOON) is CircuitState.OPEN
     assert go(line, after(9)) == []
     assert line.next_at() == after(10)
-    assert go(line, after(10)) == [1]  # although its own wait is not over
+    assert go(line, after(10)) == [5]
     assert go(line, after(10)) == []
-    end(line, 1, FAILED, after(10), chat="1")
+    end(line, 5, FAILED, after(10), chat="5")
     assert line.next_at() == after(30)
-    assert go(line, after(30)) == [1]
-    end(line, 1, DONE, after(30), chat="1")
-    assert go(line, after(30)) == [2, 3, 4, 5]
+    assert go(line, after(30)) == [6]
+    end(line, 6, DONE, after(30), chat="6")
+    assert go(line, after(30)) == [1, 2, 3, 4]
+
+
+def test_the_only_one_goes_as_a_probe_although_its_own_wait_is_not_over():
+    line = line_of(one(1))
+    for _ in range(3):
+        assert go(line, after(100)) == [1]
+        end(line, 1, FAILED, after(40))
+    assert line.circuit.until == after(50)
+    assert go(line, after(50)) == [1]
+
+
+def test_what_a_receiver_never_takes_is_not_all_it_is_probed_with():
+    line = line_of(one(1, "a"), one(2, "b"))
+    line.circuit = line.circuit.resting(NOON, 10)
+    assert go(line, after(10)) == [1]
+    end(line, 1, FAILED, after(10))
+    assert go(line, after(30)) == [2]
+    end(line, 2, DONE, after(30), chat="b")
+    assert line.circuit.state(after(30)) is CircuitState.CLOSED
+
+
+def test_one_delivery_that_is_refused_again_and_again_makes_no_other_chat_wait():
+    line, now = line_of(one(1, "a")), NOON
+    for attempts in range(9):
+        assert go(line, now) == [1]
+        end(line, 1, judge(Outcome(500), attempts + 1, Retries(), 1.0), now, attempts=attempts)
+        now += timedelta(seconds=3600)
+    line.add(one(2, "b", next_at=now))
+    assert 2 in go(line, now)
 
 
 def test_a_late_success_does_not_end_the_rest_that_a_receiver_asked_for():
@@ -92,7 +121,7 @@ def test_a_late_success_does_not_end_the_rest_that_a_receiver_asked_for():
     end(line, 1, replace(FAILED, rest=60), chat="1")
     end(line, 2, DONE, after(1), chat="2")
     assert go(line, after(59)) == []
-    assert go(line, after(60)) == [1]
+    assert go(line, after(60)) == [3]
 
 
 def test_a_refusal_of_one_body_does_not_blame_the_receiver():
@@ -214,6 +243,44 @@ def test_after_a_doubtful_commit_everything_is_fetched_anew_and_nothing_goes_twi
     assert go(line) == [4]
     end(line, 1, DONE)
     assert len(line) == 2
+
+
+def test_what_was_being_fetched_at_a_doubt_does_not_hide_what_was_before_it():
+    line = line_of(one(1), one(2, "b"), one(3, "c"), room=3)
+    line.add(one(4, "d"))
+    end(line, go(line)[0], DONE)
+    assert line.wants() == 3
+    line.doubt()
+    line.fetched((one(4, "d"),), all_of_them=True)
+    assert line.wants() == 0
+    line.fetched((one(2, "b"), one(3, "c"), one(4, "d")), all_of_them=True)
+    end(line, 2, DONE, chat="b")
+    end(line, 3, DONE, chat="c")
+    assert go(line) == [4]
+
+
+def test_one_with_the_number_of_a_deleted_one_goes_when_that_one_is_back():
+    line = line_of(one(1), one(2))
+    assert go(line) == [1]
+    line.doubt()
+    assert line.wants() == 0
+    line.fetched([replace(one(1), id="evt_new")], all_of_them=True)
+    assert go(line) == []
+    line.gone(one(1))
+    assert line.wants() == 0
+    line.fetched([replace(one(1), id="evt_new")], all_of_them=True)
+    assert [each.id for each in line.go(NOON)] == ["evt_new"]
+
+
+def test_many_replays_to_a_dead_receiver_wait_on_disk():
+    line = line_of(*(one(seq, str(seq)) for seq in range(1, 10)), room=2, most=4)
+    for seq in range(1, 10):
+        end(line, seq, DEAD, chat=str(seq))
+    line.circuit = line.circuit.resting(NOON, 60)
+    for seq in range(1, 10):
+        line.add(one(seq, str(seq), last_error="answered 500"))
+        assert len(line) <= 4
+    assert line.wants() == 0
 
 
 def test_what_is_to_go_to_nobody_any_more_makes_room():

@@ -39,10 +39,13 @@ def after(seconds: float) -> datetime:
         (Outcome(422), 6, Judgement(DEAD, 160)),
         (Outcome(301), 1, Judgement(PENDING, 5, blame=True)),
         (Outcome(401), 1, Judgement(PENDING, 5, blame=True)),
-        (Outcome(404), 2, Judgement(PENDING, 10, blame=True)),
-        (Outcome(500), 3, Judgement(PENDING, 20, blame=True)),
-        (Outcome(500), 99, Judgement(PENDING, 3600, blame=True)),
-        (Outcome(error="no answer in time"), 1, Judgement(PENDING, 5, blame=True)),
+        (Outcome(404), 2, Judgement(PENDING, 10, blame=True, again=True)),
+        (Outcome(500), 1, Judgement(PENDING, 5, blame=True)),
+        (Outcome(500), 3, Judgement(PENDING, 20, blame=True, again=True)),
+        (Outcome(500), 99, Judgement(PENDING, 3600, blame=True, again=True)),
+        (Outcome(502), 3, Judgement(PENDING, 20, blame=True)),
+        (Outcome(429), 3, Judgement(PENDING, 20, blame=True)),
+        (Outcome(error="no answer in time"), 2, Judgement(PENDING, 10, blame=True)),
         (Outcome(503), 1, Judgement(PENDING, 5, blame=True)),
         (Outcome(503, retry_after=120), 1, Judgement(PENDING, 120, blame=True, rest=120)),
         (Outcome(429, retry_after=0), 1, Judgement(PENDING, 1, blame=True, rest=1)),
@@ -76,6 +79,15 @@ def test_failures_in_a_row_open_the_circuit_and_fewer_do_not():
         CircuitState.OPEN,
         CircuitState.HALF_OPEN,
     ]
+
+
+def test_one_delivery_that_fails_again_opens_nothing_and_as_a_probe_keeps_it_open():
+    circuit = fail(ALIVE, 0, 0)
+    for _ in range(9):
+        circuit = circuit.failed(NOON, CIRCUIT, 1.0, again=True)
+    assert circuit.state(NOON) is CircuitState.CLOSED
+    probed = fail(circuit, 0).failed(after(10), CIRCUIT, 1.0, again=True)
+    assert probed.state(after(29)) is CircuitState.OPEN
 
 
 def test_those_that_were_on_their_way_when_it_opened_do_not_open_it_longer():

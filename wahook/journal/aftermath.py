@@ -36,7 +36,7 @@ class Aftermath:
         try:
             if kind is not None:
                 self._policy.undone()
-            elif self._added:
+            else:
                 self._policy.committed(self._added)
         except Exception:  # noqa: BLE001 - what is on disk is found by the sender's next look
             _log.exception("journal.consequence_failed")

@@ -28,7 +28,10 @@ class Consequences(Protocol):
         ...
 
     def committed(self, added: Sequence[Delivery]) -> None:
-        """These are on disk and pending now, those of an AddDeliveries or a ReplayDelivery among them."""
+        """These are on disk and pending now, those of an AddDeliveries or a ReplayDelivery among them.
+
+        Told of every commit, also of one that added none.
+        """
         ...
 
     def undone(self) -> None:

@@ -87,6 +87,11 @@ class QueueReader:
             its = its.where(deliveries.c.seq < before)
         return self._read(its.order_by(deliveries.c.seq.desc()).limit(limit), delivery)
 
+    def oldest_dead(self, session_id: str, limit: int) -> list[Delivery]:
+        """A session's dead letters, in the order in which they were added."""
+        its = deliveries.c.session_id == session_id, deliveries.c.state == TaskState.DEAD.value
+        return self._read(sa.select(deliveries).where(*its).order_by(deliveries.c.seq).limit(limit), delivery)
+
     def pending_deliveries(self, receiver: str, after: int = 0, limit: int = 100) -> list[Delivery]:
         """A receiver's pending ones, due or not, in the order in which they were added, after a `seq`."""
         its = sa.text(PENDING), deliveries.c.receiver == receiver, deliveries.c.seq > after

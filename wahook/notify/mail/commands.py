@@ -44,7 +44,7 @@ class MailCommands:
     async def replay_dead(self) -> int:
         """All of them, oldest first; how many."""
         dead = await self.mails(state=TaskState.DEAD, session_id=None, limit=MOST_AT_ONCE, before=None)
-        return await replay_all(dead, self._again)
+        return await replay_all(dead[::-1], self._again)
 
     async def _again(self, mail_id: str) -> object:
         return await write(self._writer(), ReplayMail(mail_id), JOURNAL_DEADLINE)

@@ -64,8 +64,10 @@ class WebhookCommands:
         return again
 
     async def replay_dead(self, session_id: str) -> int:
-        """Send dead letters again, oldest first; how many."""
-        dead = await self.deliveries(session_id, state=TaskState.DEAD, limit=MOST_AT_ONCE, before=None)
+        """Send the oldest dead letters again, in their order; how many."""
+        await self._known(session_id)
+        read = self._parts.journal.queues.oldest_dead
+        dead = await asyncio.to_thread(read, session_id, MOST_AT_ONCE)
         return await replay_all(dead, self._again)
 
     async def test(self, session_id: str, url: str | None) -> list[WebhookTrial]:

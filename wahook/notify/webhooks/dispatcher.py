@@ -212,13 +212,14 @@ class Dispatcher:
 
     async def _fetch(self, url: str, after: int) -> None:
         line = self._line(url)
+        known = line.on_their_way | self._ending  # what ends while the journal is read may read as pending
         try:
             rows = await self._read(partial(self._parts.queue.pending_deliveries, url, after, ROOM))
         except JournalError:
             await asyncio.sleep(AGAIN)
             line.not_fetched()
         else:
-            fresh = [one for one in rows if one.id not in self._ending]
+            fresh = [one for one in rows if one.id not in known | self._ending]
             line.fetched(fresh, all_of_them=len(rows) < ROOM)
         self._touch(url)
 

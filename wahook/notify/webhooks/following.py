@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from actors.durable import Delivery
+from actors.durable import Delivery, Prune
 from actors.events import (
     Event,
     IncomingCall,
@@ -55,6 +55,7 @@ class WebhookConsequences:
         self._patience = patience
         self._committed = committed
         self._doubted = doubted
+        self._removed = False
 
     def needs_before(self, operation: JournalOperation) -> bool:
         """Only for a session that somebody listens to; an EndAttempt does not name its session."""
@@ -80,15 +81,21 @@ class WebhookConsequences:
         return self._receivers.hearing(event.session_id, event.name)
 
     def committed(self, added: Sequence[Delivery]) -> None:
-        """Hand them to the sender."""
-        self._committed(added)
+        """Hand them to the sender. After a removal SQLite gives numbers anew that the sender has met."""
+        if added:
+            self._committed(added)
+        if self._removed:
+            self._removed = False
+            self._doubted()
 
     def undone(self) -> None:
         """Nobody knows what is on disk: read it."""
+        self._removed = False
         self._receivers.doubt()
         self._doubted()
 
     def _follow(self, operation: JournalOperation, result: object) -> None:
+        self._removed |= isinstance(operation, DeleteAccount | Prune)
         match operation, result:
             case SaveAccount(), (Account() as account, bool()):
                 self._receivers.note(account)

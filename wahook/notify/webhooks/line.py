@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TypeAlias
 
 from actors.durable import Delivery, TaskState
@@ -40,7 +41,9 @@ class Line:
         self._last = 0  # the highest seq that was here
         self._complete = False  # everything after `_last` is yet to be added
         self._fetching = False
+        self._outdated = False  # what is being fetched was asked for before a doubt
         self._missed = False  # something was added while it could not be taken in
+        self._hidden = False  # one waits on disk with the number of one on its way, which was deleted
         self.circuit = ALIVE
 
     def __len__(self) -> int:
@@ -50,6 +53,11 @@ class Line:
     def flying(self) -> int:
         """How many are on their way."""
         return len(self._flying)
+
+    @property
+    def on_their_way(self) -> set[str]:
+        """Their ids."""
+        return {self._waiting[seq].id for seq in self._flying}
 
     # -- filling ----------------------------------------------------------------------------------------
 
@@ -73,15 +81,18 @@ class Line:
 
     def fetched(self, deliveries: Iterable[Delivery], *, all_of_them: bool) -> None:
         """What the journal had after that seq; `all_of_them`: there were no more."""
+        outdated = self._outdated
+        self.not_fetched()
+        if outdated:
+            return
         for one in deliveries:
             if one.seq > self._last:
                 self._take(one)
-        self._fetching = False
         self._complete = all_of_them and not self._missed
 
     def not_fetched(self) -> None:
         """The journal did not answer: ask again."""
-        self._fetching = False
+        self._fetching = self._outdated = False
 
     def look_again(self) -> None:
         """There may be more than we were told of."""
@@ -94,6 +105,7 @@ class Line:
         """
         self._waiting = {seq: one for seq, one in self._waiting.items() if seq in self._flying}
         self._last, self._complete, self._missed = 0, False, True
+        self._outdated = self._fetching
 
     # -- going ------------------------------------------------------------------------------------------
 
@@ -102,15 +114,17 @@ class Line:
         state = self.circuit.state(now)
         if state is CircuitState.OPEN:
             return []
-        most = 1 if state is CircuitState.HALF_OPEN else self._limits.in_flight
-        chosen: list[Delivery] = []
-        for one in self._heads():
-            if self.flying >= most:
-                break
-            if state is CircuitState.HALF_OPEN or self._due(one, now):
-                self._flying.add(one.seq)
-                chosen.append(one)
+        if state is CircuitState.HALF_OPEN:
+            chosen = [] if self._flying else self._probe()
+        else:
+            due = (one for one in self._heads() if self._due(one, now))
+            chosen = list(islice(due, max(0, self._limits.in_flight - self.flying)))
+        self._flying.update(one.seq for one in chosen)
         return chosen
+
+    def _probe(self) -> list[Delivery]:
+        """The one that was tried least: what this receiver never takes must not be all it is asked."""
+        return sorted(self._heads(), key=lambda one: one.attempts)[:1]
 
     def expire(self, now: datetime) -> list[Delivery]:
         """Those whose time is over; they are gone from here."""
@@ -127,7 +141,7 @@ class Line:
         self, delivery: Delivery, judgement: Judgement, now: datetime, fraction: float
     ) -> datetime | None:
         """An attempt is over. Returns when the delivery goes again; None: not any more."""
-        self._flying.discard(delivery.seq)
+        self._landed(delivery)
         next_at: datetime | None = None
         if judgement.state is TaskState.PENDING:
             next_at = now + timedelta(seconds=judgement.delay)
@@ -142,7 +156,7 @@ class Line:
 
     def gone(self, delivery: Delivery) -> None:
         """It is to go to nobody any more."""
-        self._flying.discard(delivery.seq)
+        self._landed(delivery)
         self._waiting.pop(delivery.seq, None)
 
     def next_at(self) -> datetime | None:
@@ -158,14 +172,23 @@ class Line:
 
     # -- inside -----------------------------------------------------------------------------------------
 
+    def _landed(self, delivery: Delivery) -> None:
+        self._flying.discard(delivery.seq)
+        if self._hidden:
+            self._hidden = False
+            self.doubt()
+
     def _take(self, delivery: Delivery) -> None:
-        if delivery.seq not in self._waiting:  # after a doubt it may still be on its way
-            self._waiting[delivery.seq] = delivery
+        here = self._waiting.setdefault(delivery.seq, delivery)  # after a doubt it may still be on its way
+        self._hidden |= here.id != delivery.id
         self._last = max(self._last, delivery.seq)
 
     def _again(self, delivery: Delivery) -> None:
         """A replay, which has an error to show; anything else was fetched before we were told of it."""
         if delivery.seq not in self._waiting and delivery.last_error is not None:
+            if len(self._waiting) >= self._limits.most:
+                self.doubt()  # many replays to a dead receiver: they wait on disk
+                return
             self._waiting[delivery.seq] = delivery
             self._waiting = dict(sorted(self._waiting.items()))
 
@@ -188,7 +211,7 @@ class Line:
         return bool(self._flying) or any(not one.attempts for one in self._heads())
 
     def _blame(self, judgement: Judgement, now: datetime, fraction: float) -> None:
-        self.circuit = self.circuit.failed(now, self._limits.circuit, fraction)
+        self.circuit = self.circuit.failed(now, self._limits.circuit, fraction, again=judgement.again)
         if judgement.rest is not None:
             self.circuit = self.circuit.resting(now, judgement.rest)
 

@@ -4,8 +4,9 @@
     2xx                done                                                  is alive
     410                given up: the receiver says that it is gone for good  is alive
     400 413 415 422 …  again, a few times: it is about this body             is alive
-    anything else      again, until its time is over                         one failure more in a row
-    429, 503 with Retry-After: so, and the receiver is left alone that long
+    no answer, 429, from 502 on: again, until its time is over               one failure more in a row
+    anything else      again, until its time is over                         so, once for each delivery
+    429, 503 with Retry-After: as no answer, and the receiver is left alone that long
 
 The circuit of a receiver:  closed ──failures in a row──▶ open ──its time is over──▶ half-open: one goes alone
                               ▲                            ▲                             │
@@ -23,6 +24,7 @@ from actors.durable import TaskState
 GONE = 410
 ABOUT_THE_BODY = frozenset({400, 406, 411, 413, 414, 415, 422, 431})
 MAY_ASK_FOR_REST = frozenset({429, 503})
+BAD_GATEWAY = 502  # and above: somebody before the receiver, who does not reach it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What becomes of the delivery; `delay` in seconds while PENDING. `blame`: the receiver failed."""
+    """What becomes of the delivery; `delay` in seconds while PENDING. `blame`: the receiver failed.
+
+    `again`: it was answered, and the delivery had failed before: that may be about this one alone.
+    """
 
     state: TaskState
     delay: float = 0.0
     blame: bool = False
+    again: bool = False
     rest: float | None = None  # seconds for which the receiver wants to be left alone
 
 
@@ -88,7 +94,12 @@ def judge(outcome: Outcome, attempts: int, retries: Retries, fraction: float) ->
     if outcome.status in MAY_ASK_FOR_REST and outcome.retry_after is not None:
         rest = min(max(outcome.retry_after, 1.0), retries.cap)
         return Judgement(TaskState.PENDING, rest, blame=True, rest=rest)
-    return Judgement(TaskState.PENDING, delay, blame=True)
+    return Judgement(TaskState.PENDING, delay, blame=True, again=attempts > 1 and _spoke(outcome.status))
+
+
+def _spoke(status: int | None) -> bool:
+    """Whether the receiver itself answered, and not that there is too much."""
+    return status is not None and status not in MAY_ASK_FOR_REST and status < BAD_GATEWAY
 
 
 class CircuitState(StrEnum):
@@ -120,8 +131,15 @@ class Circuit:
             return CircuitState.CLOSED
         return CircuitState.OPEN if now < self.until else CircuitState.HALF_OPEN
 
-    def failed(self, now: datetime, policy: CircuitPolicy, fraction: float) -> Circuit:
-        """After a failure. Those that were on their way when it opened change nothing."""
+    def failed(
+        self, now: datetime, policy: CircuitPolicy, fraction: float, *, again: bool = False
+    ) -> Circuit:
+        """After a failure. Those that were on their way when it opened change nothing.
+
+        Nor does one delivery that fails `again` open it: the others would have to wait for that one.
+        """
+        if again and self.until is None:
+            return self
         after = replace(self, failures=self.failures + 1)
         match self.state(now):
             case CircuitState.OPEN:
