@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
 from wahook.addresses import rule_of
-from wahook.notify.webhooks.settings import GlobalWebhook, receivers_of
+from wahook.notify.webhooks.settings import GlobalWebhook, distinct, receivers_of
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -16,7 +16,9 @@ Positive = Annotated[float, Field(gt=0)]
 class WebhookSettings(BaseSettings):
     """Mixed into `Settings`. Times in seconds."""
 
-    webhooks: Annotated[tuple[GlobalWebhook, ...], NoDecode] = ()  # for every session
+    webhooks: Annotated[
+        tuple[GlobalWebhook, ...], NoDecode, AfterValidator(distinct)
+    ] = ()  # for every session
     webhook_allowed_networks: Annotated[tuple[str, ...], NoDecode] = ()
     webhook_in_flight: int = Field(10, ge=1, le=100)
     webhook_deadline: Positive = 15

@@ -54,6 +54,12 @@ def test_everything_from_a_file(monkeypatch, tmp_path):
         '[{"url": "https://a.test", "secret": "hidden-thing"',
         '[{"url": "https://a.test", "headers": {"X-Token": ["hidden-thing"]}}]',
         "[7]",
+        "https://a.test/x,https://b.test,https://a.test/x",
+        '[{"url": "https://a.test", "headers": {"X-Token": "hidden-thing\\r\\nX-Other: 1"}}]',
+        '[{"url": "https://a.test", "headers": {"X Token": "hidden-thing"}}]',
+        '[{"url": "https://a.test", "headers": {"Content-Length": "3"}}]',
+        '[{"url": "https://a.test", "headers": {"x-webhook-id": "mine"}}]',
+        '[{"url": "https://a.test", "secret": ""}]',
     ],
 )
 def test_what_cannot_be_used_ends_the_start_and_shows_no_secret(monkeypatch, value):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Annotated
 
@@ -11,9 +10,7 @@ from pydantic import AfterValidator, Field
 from wahook.edge.notify_schemas import AiInput, AiView, EmailAddress, Language, TimeZone
 from wahook.edge.schemas import Body, Identifier, View
 from wahook.notify.webhooks import catalogue
-
-_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
-_OURS = re.compile(r"(?i)host|connection|content-.*|transfer-encoding|expect|te|trailer|upgrade|x-webhook-.*")
+from wahook.notify.webhooks.signing import fault_of_header
 
 
 def _event(name: str) -> str:
@@ -23,10 +20,8 @@ def _event(name: str) -> str:
 
 
 def _header(name: str) -> str:
-    if not _HEADER.fullmatch(name):
-        raise ValueError("is not a header's name")
-    if _OURS.fullmatch(name):
-        raise ValueError("is a header that the service sets itself")
+    if fault := fault_of_header(name):
+        raise ValueError(fault)
     return name
 
 

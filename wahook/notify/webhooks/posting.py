@@ -69,7 +69,7 @@ def seconds(retry_after: str, now: datetime) -> float | None:
         return float(retry_after)
     try:
         until = parsedate_to_datetime(retry_after)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     aware = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
     return max(0.0, (aware - now).total_seconds())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
@@ -10,8 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from actors.model import Webhook
 from wahook.addresses import AddressRule, fault_of_url
 from wahook.notify.webhooks import catalogue
+from wahook.notify.webhooks.signing import fault_of_header
 
 _ANYWHERE = AddressRule(anywhere=True)
+_VALUE = re.compile(r"[ -~]{0,2000}")
+Secret = Annotated[SecretStr, Field(min_length=8, max_length=200)]
 
 
 class GlobalWebhook(BaseModel):
@@ -22,8 +26,8 @@ class GlobalWebhook(BaseModel):
     url: str
     events: Annotated[tuple[str, ...], Field(min_length=1)] = (catalogue.EVERYTHING,)
     headers: dict[str, SecretStr] = {}
-    secret: SecretStr | None = None
-    previous_secret: SecretStr | None = None
+    secret: Secret | None = None
+    previous_secret: Secret | None = None
 
     @field_validator("url")
     @classmethod
@@ -40,11 +44,28 @@ class GlobalWebhook(BaseModel):
                 raise ValueError(fault)
         return value
 
+    @field_validator("headers")
+    @classmethod
+    def _headers(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, secret in value.items():
+            if fault := fault_of_header(name):
+                raise ValueError(f"{name!r} {fault}")
+            if not _VALUE.fullmatch(secret.get_secret_value()):
+                raise ValueError(f"the value of {name} is not printable ASCII, or longer than 2000")
+        return value
+
     def webhook(self) -> Webhook:
         """As the sender knows it."""
         secrets = (one.get_secret_value() for one in (self.secret, self.previous_secret) if one is not None)
         headers = ((name, value.get_secret_value()) for name, value in self.headers.items())
         return Webhook(self.url, self.events, tuple(headers), tuple(secrets))
+
+
+def distinct(webhooks: tuple[GlobalWebhook, ...]) -> tuple[GlobalWebhook, ...]:
+    """ValueError when two have one URL: that receiver would be told twice."""
+    if len({one.url for one in webhooks}) < len(webhooks):
+        raise ValueError("two of them have the same URL")
+    return webhooks
 
 
 def receivers_of(value: object) -> object:

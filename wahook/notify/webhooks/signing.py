@@ -9,12 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Sequence
 
 from actors.durable import Delivery
 from actors.model import Webhook
 
 ALGORITHM = "sha512"
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_OURS = re.compile(r"(?i)host|connection|content-.*|transfer-encoding|expect|te|trailer|upgrade|x-webhook-.*")
+
+
+def fault_of_header(name: str) -> str | None:
+    """What is wrong with the name of a receiver's own header; None: nothing."""
+    if not _NAME.fullmatch(name):
+        return "is not a header's name"
+    return "is a header that the service sets itself" if _OURS.fullmatch(name) else None
 
 
 def headers(webhook: Webhook, delivery: Delivery, timestamp: int, user_agent: str) -> dict[str, str]:
