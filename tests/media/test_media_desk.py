@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from actors.errors import SendRefused
+from actors.errors import RuleBroken, SendRefused
 from actors.messages import RecordIncoming, SaveAccount
 from actors.model import Account, IncomingMessage
 from actors.page import AskPage, NoticeArrived, Noticed, PageCall
@@ -57,6 +57,15 @@ async def test_a_file_is_asked_of_the_page_once_and_again_when_its_time_is_over(
     assert desk.fetcher.store.sweep(-1, keep=()) == 1
     assert (await desk.of_message(SESSION, "IN1")).path.read_bytes() == FILE
     assert desk.page.opened == 2
+
+
+async def test_a_stored_file_is_served_under_a_session_that_there_is(desk):
+    with desk.fetcher.store.writing() as file:
+        file.write(FILE)
+        media_id = file.finish(None, None).media_id
+    assert (await desk.stored(SESSION, media_id)).path.read_bytes() == FILE
+    with pytest.raises(RuleBroken, match="no such session"):
+        await desk.stored("user_9_wa_9", media_id)
 
 
 async def test_the_file_of_a_message_that_was_deleted_for_everyone_is_served_no_more(desk, journal):

@@ -1,6 +1,8 @@
-"""Files that were to be fetched when their messages came, and were not: fetched as soon as they can be."""
+"""The keeper of files with its real parts: what was to be fetched and was not, and what is over its time."""
 
 import asyncio
+import os
+import time
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,8 +11,9 @@ from types import SimpleNamespace
 from actors import tree
 from actors.errors import DomainError, Fault, RuleBroken, SendRefused, SessionNotReady
 from actors.events import StatusChanged
-from actors.messages import RecordIncoming, SaveAccount
-from actors.model import Account, IncomingMessage, SessionStatus
+from actors.media_keeper import Sweep
+from actors.messages import AcceptMessage, RecordIncoming, SaveAccount
+from actors.model import Account, IncomingMessage, OutgoingMessage, SessionStatus
 from supervision import SupervisorSpec
 from supervision.testing import VirtualTree
 from wahook.addresses import AddressRule
@@ -82,7 +85,7 @@ def house(root, **settings):
         )
         virtual.start(SupervisorSpec(reception.children()[:1]))
         virtual.settle()
-        yield SimpleNamespace(hear=reception.hear, page=page, tree=virtual, desk=desk)
+        yield SimpleNamespace(hear=reception.hear, page=page, tree=virtual, desk=desk, journal=journal)
 
 
 def come_up(home):
@@ -119,3 +122,20 @@ def test_a_message_that_nobody_knows_is_not_looked_for_for_ever(tmp_path):
         home.page.refuses = dict.fromkeys("AB", RuleBroken("media_invalid", "the file is empty"))
         assert come_up(home) == ["A", "B"]
         assert come_up(home) == []
+
+
+def test_files_go_after_their_time_but_for_one_that_a_message_is_yet_to_be_sent_with(tmp_path):
+    with house(tmp_path, media_ttl_hours=2) as home:
+        store, kept = home.desk.fetcher.store, {}
+        for name, hours in (("waits", 3), ("is over", 3), ("is young", 1)):
+            with store.writing() as file:
+                file.write(name.encode())
+                kept[name] = file.finish(None, None).media_id
+            for path in (store.path(kept[name]), store.path(kept[name]).with_suffix(".json")):
+                os.utime(path, (0, time.time() - hours * 3600))
+        content = {"media": {"id": kept["waits"]}}
+        row = OutgoingMessage("msg_00000001", SESSION, CHAT, "", "3EB0A", "document", content=content)
+        home.journal.writer.write([AcceptMessage(row, None)])
+        home.tree.tell(tree.MEDIA, Sweep())
+        home.tree.settle()
+        assert {path.name for path in store.root.glob("media_*[!n]")} == {kept["waits"], kept["is young"]}

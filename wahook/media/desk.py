@@ -44,12 +44,12 @@ class MediaDesk:
         self, session_id: str, pieces: AsyncIterator[bytes], said: str | None, filename: str | None
     ) -> Stored:
         """A file that a client uploads. RuleBroken: "unknown_session", "media_too_large", "media_invalid"."""
-        if await asyncio.to_thread(self.reader.account, session_id) is None:
-            raise RuleBroken("unknown_session", "there is no such session")
+        await self._session(session_id)
         return await self.fetcher.save(pieces, said, filename)
 
-    async def stored(self, session_id: str, media_id: str) -> MediaFile:  # noqa: ARG002 - keys see all sessions
-        """A file by its id. RuleBroken("unknown_media")."""
+    async def stored(self, session_id: str, media_id: str) -> MediaFile:
+        """A file by its id, whichever session it was uploaded for. RuleBroken: "unknown_…"."""
+        await self._session(session_id)
         return _file(self, await asyncio.to_thread(self.fetcher.store.find, media_id))
 
     async def of_message(self, session_id: str, named: str) -> MediaFile:
@@ -64,6 +64,10 @@ class MediaDesk:
         finally:
             if not lock.locked():
                 self._busy.pop((session_id, reference.wa_message_id), None)
+
+    async def _session(self, session_id: str) -> None:
+        if await asyncio.to_thread(self.reader.account, session_id) is None:
+            raise RuleBroken("unknown_session", "there is no such session")
 
     async def _sent(self, session_id: str, message_id: str) -> MediaFile:
         row = await asyncio.to_thread(self.reader.message, message_id)
