@@ -1,6 +1,7 @@
 """Where webhooks may go: every disguise of a private address is refused, at set-up or at the connection."""
 
 import socket
+import threading
 
 import pytest
 from aiohttp.abc import AbstractResolver
@@ -150,3 +151,24 @@ async def test_one_that_got_in_before_the_setting_was_tightened_is_not_called(op
     (delivery,) = await until("an attempt", refused)
     assert "not public" in str(delivery.last_error)
     assert receiver.calls == []
+
+
+async def test_names_that_nobody_resolves_delay_no_other_receiver(house, receiver, monkeypatch):
+    answered, asked, resolve = threading.Event(), set(), socket.getaddrinfo
+
+    def slow(host, *rest, **more):
+        if host.startswith("slow"):
+            asked.add(host)
+            assert answered.wait(60)
+        return resolve("127.0.0.1" if host.endswith(".test") else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    try:
+        await house.account(*(f"http://slow{number}.test:1/" for number in range(48)))
+        await house.arrive()
+        await until("they are asked for", lambda: len(asked) == 48)
+        await house.account(f"http://good.test:{receiver.port}/hook", session="user_2_wa_2")
+        await house.arrive(session="user_2_wa_2")
+        await receiver.got(1)
+    finally:
+        answered.set()

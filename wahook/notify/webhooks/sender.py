@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from wahook.notify.webhooks.dispatcher import Dispatcher, SenderParts
 from wahook.notify.webhooks.policy import Outcome
 from wahook.notify.webhooks.posting import Poster, open_client
 
+NAMES_AT_ONCE = 64  # asked of the DNS; few would let the names that nobody answers for delay all others
 MARGIN = 1.0  # seconds of a stop's deadline for the end of the loop itself
 
 
@@ -103,6 +105,8 @@ class _Life:
         return Tried(outcome, time.monotonic() - began)
 
     async def _live(self) -> None:
+        names = ThreadPoolExecutor(NAMES_AT_ONCE, thread_name_prefix="webhooks-names")
+        asyncio.get_running_loop().set_default_executor(names)
         async with open_client(self._parts.rule, self._parts.deadline) as http:
             self._poster = Poster(http, self._parts.rule, self._parts.user_agent)
             self.dispatcher = Dispatcher(self._parts, self._poster)
