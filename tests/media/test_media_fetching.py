@@ -22,6 +22,7 @@ from wahook.media.links import Links
 from wahook.media.store import MediaStore, VolumeFault
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(32)
+NAMED = [("a.txt", "text/plain"), ("b.csv", "text/csv"), (None, "text/plain")]
 LOOPBACK = rule_of(("127.0.0.0/8",))
 
 
@@ -73,6 +74,13 @@ async def test_base64_is_decoded_with_and_without_a_data_url_and_the_same_file_i
     assert (tmp_path / str(found["id"])).stat().st_mode & 0o777 == 0o600
     assert await refused(fetcher(tmp_path).fetch(MediaDraft(data="not base64!"))) == "media_invalid"
     assert await refused(fetcher(tmp_path).fetch(MediaDraft(media_id="media_" + "0" * 64))) == "unknown_media"
+
+
+async def test_the_same_bytes_under_two_names_are_two_files(tmp_path):
+    drafts = [MediaDraft(data="aGVsbG8=", filename=name, mimetype=said) for name, said in NAMED]
+    found = [await fetcher(tmp_path).fetch(draft) for draft in drafts]
+    again = [await fetcher(tmp_path).fetch(MediaDraft(media_id=str(one["id"]))) for one in found]
+    assert [(one["filename"], one["mimetype"]) for one in again] == NAMED
 
 
 async def test_a_url_is_followed_within_limits(tmp_path):

@@ -1,6 +1,7 @@
-"""Files on the volume, named by their hash; what is said of each lies beside it.
+"""Files on the volume, named by a hash of what is in them and what is said of them, which lies beside each.
 
-A file is there as a whole or not at all: it is written aside, flushed to disk, then renamed.
+The same bytes under another name are another file: nobody names what somebody else has sent. A file is there
+as a whole or not at all: it is written aside, flushed to disk, then renamed.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _MEGABYTE = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A file that is there. `size` in bytes; `media_id` holds its SHA-256."""
+    """A file that is there. `size` in bytes; `media_id` holds the SHA-256 of it, its type and its name."""
 
     media_id: str
     mimetype: str
@@ -152,9 +153,9 @@ class Writing:
         """Flush it to disk under its name. RuleBroken("media_invalid") for an empty one; VolumeFault."""
         if self.size == 0:
             raise RuleBroken("media_invalid", "the file is empty")
-        stored = Stored(
-            f"media_{self._hash.hexdigest()}", kinds.mimetype_of(self.head, said), self.size, filename
-        )
+        mimetype = kinds.mimetype_of(self.head, said)
+        self._hash.update(json.dumps([mimetype, filename]).encode())
+        stored = Stored(f"media_{self._hash.hexdigest()}", mimetype, self.size, filename)
         with volume_faults():
             self._file.flush()
             os.fsync(self._file.fileno())
