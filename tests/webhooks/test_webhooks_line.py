@@ -203,6 +203,27 @@ def test_many_stuck_chats_do_not_hide_the_ones_behind_them():
     assert line.wants() is None  # five are the most
 
 
+def test_a_long_chat_that_is_stuck_does_not_hide_the_ones_behind_it():
+    line = line_of(room=2, most=4)
+    rows = [*(one(seq, "long") for seq in range(1, 9)), one(9, "b")]
+    for each in rows:
+        line.add(each)
+    assert go(line) == [1]
+    end(line, 1, REFUSED, chat="long")
+    while (since := line.wants()) is not None:
+        left = [each for each in rows if each.seq > since]
+        line.fetched(left[:2], all_of_them=len(left) <= 2)
+    assert go(line) == [9]
+    line.add(one(10, "long"))
+    assert go(line, after(60)) == [1]
+    end(line, 1, DONE, after(60), chat="long")
+    assert go(line, after(60)) == [2]
+    end(line, 2, DONE, after(60), chat="long")
+    assert line.wants() == 0  # the others of that chat are before 10
+    line.fetched([one(3, "long"), one(4, "long")], all_of_them=False)
+    assert go(line, after(60)) == [3]
+
+
 def test_of_a_dead_receiver_no_more_than_the_room_is_kept():
     line = line_of(room=2)
     for seq in range(1, 8):

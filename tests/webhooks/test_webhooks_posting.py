@@ -87,6 +87,21 @@ async def test_who_says_200_has_it_whatever_follows_and_gets_it_once(behave):
     assert got == [DELIVERY.body]
 
 
+async def test_nobody_waits_long_for_the_body_of_an_answer():
+    over = asyncio.Event()
+
+    async def never_end(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+        await writer.drain()
+        await over.wait()
+
+    async with receiver(never_end) as (url, got), open_client(ANYWHERE, 3600) as http:
+        called = Poster(http, ANYWHERE, "wahook").post(Webhook(url), DELIVERY, NOON)
+        outcome = await asyncio.wait_for(called, 60)
+        over.set()
+    assert (outcome.delivered, len(got)) == (True, 1)
+
+
 async def test_a_connection_that_is_reset_instead_of_an_answer_is_a_failure():
     outcome, got = await post(says(then=reset))
     assert (outcome.status, outcome.error) == (None, "connection lost")

@@ -6,6 +6,7 @@ there is room, so a dead receiver with a day's deliveries costs no more than one
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -43,6 +44,7 @@ class Line:
         self._fetching = False
         self._outdated = False  # what is being fetched was asked for before a doubt
         self._missed = False  # something was added while it could not be taken in
+        self._cut: set[Chat] = set()  # of these only the beginning is here, the rest on disk
         self._hidden = False  # one waits on disk with the number of one on its way, which was deleted
         self.circuit = ALIVE
 
@@ -72,6 +74,8 @@ class Line:
 
     def wants(self) -> int | None:
         """After which seq to fetch more; None: not now. Whoever asks must fetch, and tell `fetched`."""
+        if self._cut and not self._cut.issubset(map(_chat, self._waiting.values())):
+            self.doubt()  # the beginning of one is through: the rest is before what was fetched last
         if self._complete or self._fetching or len(self._waiting) >= self._limits.most:
             return None
         if len(self._waiting) >= self._limits.room and (self.circuit.until is not None or self._can_move()):
@@ -85,9 +89,7 @@ class Line:
         self.not_fetched()
         if outdated:
             return
-        for one in deliveries:
-            if one.seq > self._last:
-                self._take(one)
+        self._take_all(one for one in deliveries if one.seq > self._last)
         self._complete = all_of_them and not self._missed
 
     def not_fetched(self) -> None:
@@ -105,6 +107,7 @@ class Line:
         """
         self._waiting = {seq: one for seq, one in self._waiting.items() if seq in self._flying}
         self._last, self._complete, self._missed = 0, False, True
+        self._cut.clear()
         self._outdated = self._fetching
 
     # -- going ------------------------------------------------------------------------------------------
@@ -178,10 +181,21 @@ class Line:
             self._hidden = False
             self.doubt()
 
+    def _take_all(self, deliveries: Iterable[Delivery]) -> None:
+        """Of one chat no more than the room: a stuck one must not keep the others on disk."""
+        here = Counter(map(_chat, self._waiting.values()))
+        for one in deliveries:
+            if here[_chat(one)] >= self._limits.room:
+                self._cut.add(_chat(one))
+            here[_chat(one)] += 1
+            self._take(one)
+
     def _take(self, delivery: Delivery) -> None:
+        self._last = max(self._last, delivery.seq)
+        if _chat(delivery) in self._cut:
+            return
         here = self._waiting.setdefault(delivery.seq, delivery)  # after a doubt it may still be on its way
         self._hidden |= here.id != delivery.id
-        self._last = max(self._last, delivery.seq)
 
     def _again(self, delivery: Delivery) -> None:
         """A replay, which has an error to show; anything else was fetched before we were told of it."""
@@ -194,11 +208,9 @@ class Line:
 
     def _heads(self) -> Iterator[Delivery]:
         """The first of each chat that has none on its way."""
-        seen: set[Chat] = {
-            (one.session_id, one.chat) for seq in self._flying if (one := self._waiting.get(seq))
-        }
+        seen = {_chat(one) for seq in self._flying if (one := self._waiting.get(seq))}
         for one in self._waiting.values():
-            chat = (one.session_id, one.chat)
+            chat = _chat(one)
             if chat not in seen:
                 seen.add(chat)
                 yield one
@@ -229,3 +241,7 @@ class Line:
                 for seq, one in self._waiting.items()
             }
         self.circuit = ALIVE
+
+
+def _chat(one: Delivery) -> Chat:
+    return one.session_id, one.chat

@@ -16,6 +16,7 @@ from wahook.notify.webhooks import signing
 from wahook.notify.webhooks.policy import Outcome
 
 KEEP_ALIVE = 4.0  # seconds; many servers close idle connections after five
+ANSWER_SECONDS = 1.0  # for the answer's body, which is not what the next of the chat waits for
 ANSWER_BYTES = 16 * 1024  # an answer's body says nothing to us: read so that the connection can be kept
 
 
@@ -59,7 +60,8 @@ class Poster:
             rest = answer.headers.get("Retry-After")
             outcome = Outcome(answer.status, retry_after=None if rest is None else seconds(rest, now))
             with suppress(aiohttp.ClientError, TimeoutError):
-                await answer.content.read(ANSWER_BYTES)
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await answer.content.read(ANSWER_BYTES)
             return outcome
 
 
