@@ -87,8 +87,12 @@ def expiry(now: datetime, lives: int) -> datetime:
 
 
 def arrived(session_id: str, one: Arrival) -> Event:
-    """The event of what is on disk now."""
-    return received(session_id, one) if isinstance(one, IncomingMessage) else noticed(session_id, one)
+    """The event of what is on disk now. A message of which nothing is left is told as what became of it."""
+    if isinstance(one, NoticeArrived):
+        return noticed(session_id, one)
+    if one.type == Noticed.REVOKED:
+        return MessageRevoked(session_id, one.wa_message_id, one.chat_id, one.sender, False, one.timestamp)
+    return received(session_id, one)
 
 
 def received(session_id: str, message: IncomingMessage) -> MessageReceived:

@@ -35,10 +35,10 @@ def edit(message: str, sender: str) -> NoticeArrived:
     return NoticeArrived(Noticed.EDITED, message, f"{sender}@c.us", sender, 1, body="better", mark="1")
 
 
-async def main(data: str, url: str, pipe: int, commits: int) -> None:
+async def main(data: str, urls: str, pipe: int, commits: int) -> None:
     """As fast as the journal answers, in several chats at once. `commits` 0: until killed."""
     house = House(Path(data)).start()
-    await house.account(url)
+    await house.account(*urls.split(","))
     if commits:
         die_after(house.journal.engines.write, commits)
 

@@ -89,6 +89,18 @@ async def test_a_kill_right_after_the_commit_loses_nothing(open_house, tmp_path,
     await all_arrive(open_house, tmp_path, receiver, answered)
 
 
+async def test_each_of_several_receivers_gets_everything_though_the_service_was_killed(
+    open_house, tmp_path, receiver, other
+):
+    chance = random.Random(7)
+    other.answer = lambda _: chance.choice([*[200] * 8, 500, 503])
+    urls = f"{receiver.url},{other.url}"
+    answered = await asyncio.to_thread(run_and_kill, tmp_path, urls, 20)
+    await all_arrive(open_house, tmp_path, receiver, answered)
+    assert stored(tmp_path) <= {*other.messages()}
+    assert in_order(other)
+
+
 async def all_arrive(open_house, data: Path, receiver: Receiver, answered: set[str]) -> None:
     """After the next start: each message on disk at least once, in order, with one id, and nothing else."""
     journaled, edited = stored(data), stored(data, edited=True)

@@ -21,7 +21,15 @@ from actors.messages import (
 from actors.model import Ack, IncomingMessage, NumberStatus, PageState
 from actors.page import NoticeArrived, Noticed
 from wahook.whatsapp.calls import PageCallFailed, failure
-from wahook.whatsapp.decoding import BadPayload, ack_of, ban_end, logout_reason, number_status, page_event
+from wahook.whatsapp.decoding import (
+    BadPayload,
+    ack_of,
+    ban_end,
+    history,
+    logout_reason,
+    number_status,
+    page_event,
+)
 from wahook.whatsapp.narrator import Narrator
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -175,3 +183,14 @@ def test_other_bindings_trouble_and_nonsense_are_not_told(told: Told):
     told.bridge(1, kind="trouble", where="watch", code="c", message="m")
     told.bridge(2, kind="ack", id="A", ack=None)
     assert told.events == []
+
+
+def test_what_cannot_be_read_of_the_history_keeps_nobody_from_the_rest():
+    odd = [{}, MESSAGE | {"t": None}, NOTICE | {"what": "danced"}]
+    arrivals, unreadable = history([MESSAGE, *odd, NOTICE])
+    assert [type(one) for one in arrivals] == [IncomingMessage, NoticeArrived]
+    assert [str(one) for one in unreadable] == [
+        "history: KeyError",
+        "history: TypeError",
+        "history: ValueError",
+    ]

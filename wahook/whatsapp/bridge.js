@@ -11,7 +11,7 @@
   const STATE_PAUSE_MS = 20; // several models change at once; one event tells
   const STATE_NET_MS = 5000; // should an event of the page's be missing, this finds the change
   const HISTORY_PAGE = 50;
-  const HISTORY_LIMIT = 1000;
+  const HISTORY_LIMIT = 20000; // messages of one chat: more than anybody misses
   const REVOCABLE_S = 2 * 24 * 3600; // WhatsApp lets messages be changed or deleted for about so long
   // Not messages from somebody: notices, signals, and what is not decrypted yet.
   const IGNORED = new Set([
@@ -78,19 +78,17 @@
   function plain(msg) {
     const key = keyOf(msg);
     const author = msg.author ?? key.participant ?? msg.from ?? key.remote;
+    const gone = msg.type === 'revoked';
     return {
-      id: key.id, chat: text(key.remote), sender: digits(author), body: String(bodyOf(msg)), type: msg.type,
-      t: Number(msg.t), group: text(key.remote).endsWith('@g.us'),
-      media: Boolean(msg.mediaKey || msg.filehash || msg.directPath || msg.isMedia),
+      id: key.id, chat: text(key.remote), sender: digits(author), body: gone ? '' : String(bodyOf(msg)),
+      type: msg.type, t: Number(msg.t), group: text(key.remote).endsWith('@g.us'),
+      media: !gone && Boolean(msg.mediaKey || msg.filehash || msg.directPath || msg.isMedia),
       name: msg.notifyName || store().ContactStore.get(wid(author))?.pushname || null,
     };
   }
 
-  function isIncoming(msg) {
-    const key = keyOf(msg);
-    const chat = text(key.remote);
-    return !key.fromMe && !IGNORED.has(msg.type) && !chat.endsWith('@newsletter');
-  }
+  const isTheirs = ({ fromMe, remote }) => !fromMe && !text(remote).endsWith('@newsletter');
+  const isIncoming = (msg) => isTheirs(keyOf(msg)) && !IGNORED.has(msg.type);
 
   // --- state --------------------------------------------------------------------------------------------------
 
@@ -179,6 +177,7 @@
     Conn?.on('change:pushname', stateMayHaveChanged);
     Cmd?.on('offline_progress_update_from_bridge', guarded('progress', offlineProgress));
     MsgStore?.on('change:ack', guarded('ack', (msg) => tellAck(msg.id, msg.ack)));
+    MsgStore?.on('change:type', guarded('type', tellMessage)); // one that could not be decrypted until now
     tellProgress(30, 'modules');
     stateMayHaveChanged();
   }
@@ -305,6 +304,25 @@
     return null;
   }
 
+  const unreadable = new Map(); // by chat: how often in a row
+
+  // Once is an accident, to be asked for again; more must not keep the other chats from being read.
+  async function earlier(chat, anchor) {
+    const id = text(chat.id);
+    try {
+      const options = { id: String(anchor), count: HISTORY_PAGE, direction: 'before' };
+      const page = await window.WPP.chat.getMessages(id, options);
+      unreadable.delete(id);
+      return page;
+    } catch (error) {
+      ready();
+      unreadable.set(id, (unreadable.get(id) ?? 0) + 1);
+      if (unreadable.get(id) === 1) throw error;
+      push('trouble', { where: 'history', ...described(error) });
+      return [];
+    }
+  }
+
   async function historyOf(chat, since) {
     let found = new Map();
     // Older ones go in front: stamps are whole seconds, so only the place keeps the order within one.
@@ -314,9 +332,7 @@
     let anchor = chat.msgs.head()?.id ?? chat.lastReceivedKey;
     while (anchor && !(oldest < since) && found.size < HISTORY_LIMIT) {
       const before = found.size;
-      const page = await window.WPP.chat.getMessages(text(chat.id), {
-        id: String(anchor), count: HISTORY_PAGE, direction: 'before',
-      });
+      const page = await earlier(chat, anchor);
       take(page);
       if (found.size === before) break;
       const first = page.reduce((a, b) => (b.t < a.t ? b : a));
@@ -326,6 +342,9 @@
     return [...found.values()].filter((msg) => msg.t >= since);
   }
 
+  // What is left of a message that came and was deleted for everyone before anybody could tell of it.
+  const isTrace = (msg) => msg.type === 'revoked' && isTheirs(keyOf(msg)) && !seen.has(keyOf(msg).id);
+
   async function recentIncoming({ since }) {
     ready();
     const chats = store().ChatStore.getModelsArray().filter((chat) => !(chat.t < since));
@@ -334,9 +353,8 @@
     const loaded = store().MsgStore.getModelsArray().filter((msg) => msg.t >= since - REVOCABLE_S);
     const changed = new Map([...found, ...loaded].map((msg) => [keyOf(msg).id, msg]));
     for (const msg of changed.values()) if (msg.ack >= 1) tellAck(keyOf(msg), msg.ack);
-    return [
-      ...found.filter(isIncoming).map(plain).sort((a, b) => a.t - b.t), ...kit.changesOf([...changed.values()]),
-    ];
+    const messages = found.filter((msg) => isIncoming(msg) || isTrace(msg)).map(plain);
+    return [...messages.sort((a, b) => a.t - b.t), ...kit.changesOf([...changed.values()])];
   }
 
   async function numberStatus({ number }) {

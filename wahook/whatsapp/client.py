@@ -24,7 +24,7 @@ from wahook.browser.driver import ChromeDriver, SeleniumFault
 from wahook.browser.makers import BrowserMaker
 from wahook.loop import LoopThread
 from wahook.whatsapp import settling
-from wahook.whatsapp.decoding import ack_of, arrival, number_status, page_state
+from wahook.whatsapp.decoding import ack_of, history, number_status, page_state
 from wahook.whatsapp.life import PageLife
 from wahook.whatsapp.narrator import Narrator
 from wahook.whatsapp.plan import Plan
@@ -157,7 +157,10 @@ class PageClient:
 
     async def _recent(self, since: int, deadline: float) -> tuple[Arrival, ...]:
         answer = await self._live().ask("recentIncoming", {"since": since}, deadline)
-        return tuple(arrival(data) for data in answer)
+        arrivals, unreadable = history(answer)
+        for error in unreadable:
+            log.error("page.bad_payload", session=self._plan.session_id, reason=str(error))
+        return arrivals
 
     async def _number(self, number: str, deadline: float) -> NumberStatus:
         return number_status(await self._live().ask("numberStatus", {"number": number}, deadline))

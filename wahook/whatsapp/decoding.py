@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -60,9 +61,16 @@ def _event(data: dict[str, Any], now: datetime) -> PageEvent | None:  # noqa: PL
             return None
 
 
-def arrival(data: dict[str, Any]) -> Arrival:
-    """Of the history: a message, or what became of one."""
-    return notice(data) if "what" in data else incoming(data)
+def history(answer: Iterable[dict[str, Any]]) -> tuple[tuple[Arrival, ...], list[BadPayload]]:
+    """Messages, and what became of some; and why others cannot be read: they keep nobody from these."""
+    arrivals: list[Arrival] = []
+    unreadable: list[BadPayload] = []
+    for data in answer:
+        try:
+            arrivals.append(notice(data) if "what" in data else incoming(data))
+        except (KeyError, TypeError, ValueError) as error:
+            unreadable.append(BadPayload(f"history: {type(error).__name__}"))
+    return tuple(arrivals), unreadable
 
 
 def incoming(data: dict[str, Any]) -> IncomingMessage:
