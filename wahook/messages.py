@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,6 +35,7 @@ from wahook.edge.ports import Draft, Refused
 from wahook.journal.outgoing import KEY_VALID
 from wahook.journal.reader import JournalReader
 from wahook.journal.stored import MessagePage, Received
+from wahook.outbox.outlook import Outlook
 
 AT_ONCE = 100  # messages of a bulk send that are accepted together
 WAITING = frozenset({MessageStatus.QUEUED, MessageStatus.SCHEDULED, MessageStatus.SENDING})
@@ -42,7 +43,7 @@ WAITING = frozenset({MessageStatus.QUEUED, MessageStatus.SCHEDULED, MessageStatu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessagesParts:
-    """`duplicate_window` and `journal_deadline` in seconds. `not_before` may block for a moment."""
+    """`duplicate_window` and `journal_deadline` in seconds."""
 
     system: System
     reader: JournalReader
@@ -50,7 +51,7 @@ class MessagesParts:
     calendar: Calendar
     drafts: Drafts
     duplicate_window: float
-    not_before: Callable[[OutgoingMessage], datetime | None]
+    outlook: Outlook
     journal_deadline: float = 10.0
 
 
@@ -146,9 +147,9 @@ class MessageCommands:
 
     async def not_before(self, message: OutgoingMessage) -> datetime | None:
         """Until when the rate limits hold it back, at least; None: they do not, or it is not known."""
-        if message.status is not MessageStatus.QUEUED:
+        if message.status is not MessageStatus.QUEUED or self._parts.outlook.is_clear(message):
             return None
-        return await asyncio.to_thread(self._parts.not_before, message)
+        return await asyncio.to_thread(self._parts.outlook.not_before, message)
 
     async def page(
         self, session_id: str, *, direction: Direction | None, limit: int, cursor: str | None
@@ -200,6 +201,7 @@ class MessageCommands:
         return await write(self._parts.system.handle(tree.WRITER), operation, self._parts.journal_deadline)
 
     def _enqueue(self, message: OutgoingMessage) -> None:
+        self._parts.outlook.expect(message)
         self._lane(message.session_id).tell(Enqueue(message))
 
     def _lane(self, session_id: str) -> Handle:

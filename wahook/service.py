@@ -51,6 +51,7 @@ from wahook.operations import Checks, OperationsDesk, room_on
 from wahook.outbox import outlook
 from wahook.outbox.connection import connect
 from wahook.outbox.limits import SendLimits
+from wahook.outbox.pace import Pace
 from wahook.outbox.server import EmbeddedRedis
 from wahook.page_cache import PageCache
 from wahook.pages import Keeping, PageDesk
@@ -106,6 +107,7 @@ class Service:
         self._embedded, url = self._make_redis()
         self._redis = connect(url)
         self._outlook = connect(url, max_connections=4, deadline=outlook.DEADLINE)
+        self._pace = Pace(settings.session_rate_limit, settings.user_rate_limit)
         self._media = MediaFetcher(  # also where what arrives is kept
             MediaStore(settings.media_path, settings.media_max_mb * 2**20),
             rule_of(settings.media_allowed_networks, "MEDIA_ALLOWED_NETWORKS"),
@@ -140,13 +142,13 @@ class Service:
                 calendar=calendar,
                 drafts=Drafts(self._journal.reader, fetch=self._media.fetch),
                 duplicate_window=settings.duplicate_window,
-                not_before=outlook.Outlook(
+                outlook=outlook.Outlook(
                     connection=self._outlook,
                     limits=self._limits(self._outlook),
                     ahead=self._journal.reader.ahead,
                     owner=self.sessions.owner,
                     calendar=calendar,
-                ).not_before,
+                ),
             )
         )
         checks = Checks(
@@ -173,7 +175,8 @@ class Service:
         return embedded, embedded.url
 
     def _limits(self, connection: Redis) -> SendLimits:
-        return SendLimits(connection, self.settings.session_rate_limit, self.settings.user_rate_limit)
+        rates = self.settings.session_rate_limit, self.settings.user_rate_limit
+        return SendLimits(connection, *rates, pace=self._pace)
 
     def _root(self) -> SupervisorSpec:
         return tree.root(

@@ -14,6 +14,7 @@ from tests.outbox.test_outbox_lane import ended
 from wahook.outbox.connection import connect
 from wahook.outbox.limits import SendLimits
 from wahook.outbox.outlook import Outlook
+from wahook.outbox.pace import Pace
 
 MakeHouse = Callable[..., House]
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -98,6 +99,28 @@ def test_a_message_on_its_way_has_its_place_in_the_window_and_is_not_counted_aga
     told = [outlook_of(house).not_before(row) is None for row in rows]
     go_on.set()
     assert told == [True, True, False]
+
+
+def test_nobody_asks_for_who_sends_now_and_then_and_a_burst_is_told_when_it_goes(
+    make_house: MakeHouse,
+) -> None:
+    house, at = make_house(session_rate="4/minute", user_rate="100/minute"), [0.0]
+    house.limits.pace = Pace("4/minute", "100/minute", lambda: at[0])
+    house.add()
+    outlook = outlook_of(house)
+    first = house.send("first")
+    eventually(lambda: ended(house, first))
+    assert not outlook.is_clear(first)  # who knows what was sent before the start
+    at[0] += 60
+    eventually(lambda: outlook.is_clear(first))  # its lane has looked
+    house.shut()
+    rows = [house.send(str(number)) for number in range(5)]
+    for row in rows:
+        outlook.expect(row)
+    assert not outlook.is_clear(rows[-1])
+    assert outlook.not_before(rows[-1]) is not None
+    at[0] += 600
+    eventually(lambda: not outlook.is_clear(rows[-1]))  # they wait still
 
 
 def test_a_redis_that_does_not_answer_is_not_asked_by_the_next_ones_for_a_while(

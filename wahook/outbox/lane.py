@@ -161,6 +161,7 @@ class RqLane:
             except (RedisError, OSError) as error:
                 if self._view.waiting != AWAY:
                     log.warning("outbox.redis_away", session=self.session_id, error=type(error).__name__)
+                self._limits.pace.queued(self.session_id, None)
                 self._show(waiting=AWAY, seconds=wait)
                 self._gate.wait(ticket, wait)
                 wait = min(1.0, 2 * wait)
@@ -177,6 +178,7 @@ class RqLane:
         while not self._gate.stopping:
             ticket = self._gate.ticket
             depths = self._queues.look()
+            self._limits.pace.queued(self.session_id, depths.queued)
             self._keep_up()
             obstacle = self._obstacle(depths)
             if obstacle is None:

@@ -15,6 +15,8 @@ from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 from redis import Redis
 
+from wahook.outbox.pace import Pace
+
 # KEYS: a window each. ARGV: now, spend (1 or 0), how many go before, then amount and seconds of each window.
 # A message goes when the stamp whose place it takes has left the window; every `amount` messages that go
 # before it cost a whole window more.
@@ -43,14 +45,20 @@ class SendLimits:
     """A session's and its user's window; both must have room. Any thread, any number of processes.
 
     Rates read "10/minute". Blocking with the client's deadlines; raises RedisError, which must be taken as
-    "not now": without Redis nothing goes.
+    "not now": without Redis nothing goes. `pace` hears of every permit.
     """
 
     def __init__(
-        self, connection: Redis, session: str, user: str, now: Callable[[], float] = time.time
+        self,
+        connection: Redis,
+        session: str,
+        user: str,
+        now: Callable[[], float] = time.time,
+        pace: Pace | None = None,
     ) -> None:
         self.per_session = parse(session)
         self.per_user = parse(user)
+        self.pace = pace or Pace(session, user)
         self._now = now
         self._storage = RedisStorage("redis://", connection_pool=connection.connection_pool)
         self._script = connection.register_script(_TAKE_ALL)
@@ -58,7 +66,10 @@ class SendLimits:
 
     def take(self, session_id: str, user_id: str) -> float:
         """0.0 if a message may go now, which is then counted; else seconds until it is worth asking again."""
-        return self._run(session_id, user_id, spend=True)
+        wait = self._run(session_id, user_id, spend=True)
+        if wait <= 0:
+            self.pace.count(session_id, user_id)
+        return wait
 
     def wait(self, session_id: str, user_id: str, ahead: int = 0) -> float:
         """Seconds until a message may go before which `ahead` others of the session go. Counts nothing."""

@@ -38,6 +38,16 @@ class Outlook:
     monotonic: Callable[[], float] = time.monotonic
     _silent_until: float = field(default=float("-inf"), init=False)
 
+    def expect(self, message: OutgoingMessage) -> None:
+        """It was accepted and will go. Never blocks."""
+        if (user := self.owner(message.session_id)) is not None:
+            self.limits.pace.count(message.session_id, user)
+
+    def is_clear(self, message: OutgoingMessage) -> bool:
+        """Whether `not_before` is None for certain. Never blocks."""
+        user = self.owner(message.session_id)
+        return user is None or self.limits.pace.is_clear(message.session_id, user)
+
     def not_before(self, message: OutgoingMessage) -> datetime | None:
         """The earliest moment for a queued message, if all that goes before goes well.
 

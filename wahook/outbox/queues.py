@@ -61,6 +61,13 @@ class LaneQueues:
         self._redis = connection
         self._now = now
         self._mark = f"wahook:lane:{session_id}"
+        self._looked_at = [self._mark, WORKERS_SUSPENDED]
+        self._popped_from = [self._mark]
+        for queue in self.queues.values():
+            self._popped_from += [queue.key, queue.intermediate_queue_key]
+            self._looked_at += [queue.key, queue.scheduled_job_registry.key]
+            self._looked_at += [queue.intermediate_queue_key, queue.started_job_registry.key]
+        self._look = connection.register_script(scripts.LOOK)
         self._pop = connection.register_script(scripts.POP)
         self._recover = connection.register_script(scripts.RECOVER)
         self._due = connection.register_script(scripts.DUE)
@@ -75,24 +82,14 @@ class LaneQueues:
 
     def look(self) -> Depths:
         """How much there is, in one round trip."""
-        with self._redis.pipeline(transaction=False) as pipe:
-            pipe.exists(self._mark)
-            pipe.exists(WORKERS_SUSPENDED)
-            for queue in self.queues.values():
-                pipe.llen(queue.key)
-                pipe.zcard(queue.scheduled_job_registry.key)
-                pipe.zrange(queue.scheduled_job_registry.key, 0, 0, withscores=True)
-                pipe.llen(queue.intermediate_queue_key)
-                pipe.zcard(queue.started_job_registry.key)
-            marked, suspended, *rest = pipe.execute()
-        firsts = [float(first[0][1]) for first in rest[2::5] if first]
+        marked, suspended, queued, scheduled, taken, due = self._look(keys=self._looked_at)
         return Depths(
             marked=bool(marked),
             suspended=bool(suspended),
-            queued=sum(rest[0::5]),
-            scheduled=sum(rest[1::5]),
-            taken=sum(rest[3::5]) + sum(rest[4::5]),
-            next_due=min(firsts, default=None),
+            queued=queued,
+            scheduled=scheduled,
+            taken=taken,
+            next_due=float(due) if due else None,
         )
 
     def taken(self) -> set[str]:
@@ -153,19 +150,22 @@ class LaneQueues:
 
         It stays in the intermediate list until the worker has registered it, so no crash loses it.
         """
-        pairs = [key for queue in self.queues.values() for key in (queue.key, queue.intermediate_queue_key)]
         while True:
-            which, *rest = self._pop(keys=[self._mark, *pairs], args=[first or ""])
+            which, *rest = self._pop(keys=self._popped_from, args=[first or ""])
             if which < 0:
                 raise QueuesLost
             if not rest:
                 return None
-            queue = self.queues[ORDER[int(which) - 1]]
-            job_id = rest[0].decode()
-            try:
-                return Job.fetch(job_id, self._redis, JSONSerializer), queue
-            except NoSuchJobError:  # somebody deleted it; if the journal still wants it, it comes back
-                self._redis.lrem(queue.intermediate_queue_key, 1, job_id)
+            queue, job_id = self.queues[ORDER[int(which) - 1]], rest[0].decode()
+            if fields := dict(zip(rest[1::2], rest[2::2], strict=True)):
+                return self._restored(job_id, fields), queue
+            # somebody deleted it; if the journal still wants it, it comes back
+            self._redis.lrem(queue.intermediate_queue_key, 1, job_id)
+
+    def _restored(self, job_id: str, fields: dict[bytes, bytes]) -> Job:
+        job = Job(job_id, self._redis, JSONSerializer)
+        job.restore(fields)
+        return job
 
     def recover(self) -> list[str]:
         """Put what an earlier life had taken back to the head of its queue; the ids, the first one first."""
@@ -235,7 +235,7 @@ class LaneQueues:
             rounded_up = message.send_at + timedelta(seconds=1, microseconds=-1)  # RQ cuts fractions off
             queue.schedule_job(job, rounded_up, unique=True)
         else:
-            queue.enqueue_job(job, unique=True)
+            queue._enqueue_job(job, unique=True)  # noqa: SLF001 - RQ's set of queues has it since `mark`
 
     def _job(self, message: OutgoingMessage, queue: Queue) -> Job:
         job = queue.create_job(

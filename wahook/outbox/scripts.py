@@ -8,21 +8,43 @@ from __future__ import annotations
 
 from typing import Final
 
+# KEYS: mark, RQ's sign of a suspension, then list, scheduled registry, intermediate list and started registry
+# for each priority.
+# -> {marked, suspended, in the lists, scheduled, taken, the first date as text or ""}
+LOOK: Final = """
+local queued, scheduled, taken, due = 0, 0, 0, false
+for i = 3, #KEYS, 4 do
+    queued = queued + redis.call('LLEN', KEYS[i])
+    taken = taken + redis.call('LLEN', KEYS[i + 2]) + redis.call('ZCARD', KEYS[i + 3])
+    local first = redis.call('ZRANGE', KEYS[i + 1], 0, 0, 'WITHSCORES')
+    if first[1] then
+        scheduled = scheduled + redis.call('ZCARD', KEYS[i + 1])
+        if not due or tonumber(first[2]) < tonumber(due) then due = first[2] end
+    end
+end
+local marked, suspended = redis.call('EXISTS', KEYS[1]), redis.call('EXISTS', KEYS[2])
+return {marked, suspended, queued, scheduled, taken, due or ''}
+"""
+
 # KEYS: mark, then list and intermediate list for each priority. ARGV: the id that must come first, or "".
-# -> {0} nothing there, {-1} the mark is gone, {i, id} popped from the i-th list.
+# -> {0} nothing there, {-1} the mark is gone, {i, id, name, value, name, value, …} popped from the i-th list,
+# with its job's fields.
 POP: Final = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return {-1} end
+local function found(i, id)
+    return {i / 2, id, unpack(redis.call('HGETALL', 'rq:job:' .. id))}
+end
 if ARGV[1] ~= '' then
     for i = 2, #KEYS, 2 do
         if redis.call('LREM', KEYS[i], 1, ARGV[1]) == 1 then
             redis.call('RPUSH', KEYS[i + 1], ARGV[1])
-            return {i / 2, ARGV[1]}
+            return found(i, ARGV[1])
         end
     end
 end
 for i = 2, #KEYS, 2 do
     local id = redis.call('LMOVE', KEYS[i], KEYS[i + 1], 'LEFT', 'RIGHT')
-    if id then return {i / 2, id} end
+    if id then return found(i, id) end
 end
 return {0}
 """
