@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 
 from aiohttp import ClientSession, web
 
-from bench.support.figures import commits, line, load, parser, percentile
+from bench.support.figures import Commits, line, load, parser, percentile
 from bench.support.household import API, KEY, household
 from bench.support.receiver import serve_posts
 
@@ -83,7 +83,8 @@ async def main() -> None:
             floor = poster(house.http, floor_url)
             accept = poster(house.http, f"{house.service}{API}/{session}/messages")
             print(load())
-            print(line("floor: a commit by sqlite3", commits(house.data)))
+            floor = Commits(house.data)
+            print(line("floor: a commit by sqlite3", [floor.take(1) for _ in range(200)]))
             for clients in (1, 8, 64):
                 for post in (floor, accept):  # connections and caches
                     await measure(post, clients, 0.5)

@@ -30,23 +30,23 @@ def load() -> str:
     return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
 
 
-def commits(directory: Path, count: int = 200) -> list[float]:
-    """Seconds of one row with its commit and fsync, by sqlite3 itself and as durable as the journal's."""
-    path = directory / "floor.db"
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute(TABLE)
-    took = []
-    for _ in range(count):
-        name = os.urandom(12).hex()
+class Commits:
+    """Rows with a commit and fsync each, by sqlite3 itself and as durable as the journal's."""
+
+    def __init__(self, directory: Path) -> None:
+        self._connection = sqlite3.connect(directory / "floor.db", isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=FULL")
+        self._connection.execute(TABLE)
+
+    def take(self, count: int) -> float:
+        """Seconds that so many take, one after another."""
         began = time.perf_counter()
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("INSERT INTO t VALUES (NULL, ?, ?)", (name, "x" * 200))
-        connection.execute("COMMIT")
-        took.append(time.perf_counter() - began)
-    connection.close()
-    return took
+        for _ in range(count):
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("INSERT INTO t VALUES (NULL, ?, ?)", (os.urandom(12).hex(), "x" * 200))
+            self._connection.execute("COMMIT")
+        return time.perf_counter() - began
 
 
 def parser(text: str | None) -> argparse.ArgumentParser:
