@@ -12,6 +12,7 @@ SESSION = "/api/whatsapp/sessions/user_1_wa_2"
 ALL = f"{SESSION}/messages"
 TO = "491700000003"
 WA_ID = "3EB0ABCDEF0123456789AB"
+PREVIEW = {"url": "https://x.test/a", "title": "A", "thumbnail": "/9j/4AA="}
 CARD = (
     "BEGIN:VCARD\nVERSION:3.0\nN:;A\\;B;;;\nFN:A\\;B\n"
     "TEL;type=CELL;type=VOICE;waid=491700000005:+491700000005\nEND:VCARD"
@@ -25,6 +26,10 @@ def ready(running):
 
 DRAFTS = [
     ({"text": "hi", "replyTo": WA_ID}, Draft(TO, "hi", reply_to=WA_ID)),
+    (
+        {"text": "see https://x.test/a", "preview": {**PREVIEW, "description": None}},
+        Draft(TO, "see https://x.test/a", content={"preview": PREVIEW}),
+    ),
     ({"text": "@4917", "mentions": ["+49 170 5"]}, Draft(TO, "@4917", content={"mentions": ["491705"]})),
     (
         {"location": {"latitude": 1, "longitude": 2, "name": "Here"}},

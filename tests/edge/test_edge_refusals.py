@@ -57,6 +57,11 @@ BAD_BODIES = [
     ({**GOOD, "sendAt": "9999-12-31T23:59:59-23:59"}, {"body.sendAt"}),
     ({**GOOD, "sendAt": "9999-12-31T23:59:59.5Z"}, {"body.sendAt"}),
     ({**GOOD, "allowDuplicate": "yes"}, {"body.allowDuplicate"}),
+    ({**GOOD, "preview": {"url": "https://x.test/", "title": "not in the text"}}, {"body"}),
+    (
+        {**GOOD, "preview": {"url": "javascript:x", "title": "t", "thumbnail": "iVBORw0K"}},
+        {"body.preview.url", "body.preview.thumbnail"},
+    ),
     ({**GOOD, "media": {"url": "https://x.test/a.png"}}, {"body"}),
     ({**GOOD, "caption": "of nothing"}, {"body"}),
     ({**GOOD, "typing": 31}, {"body.typing"}),

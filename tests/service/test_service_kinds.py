@@ -15,9 +15,16 @@ from tests.service.house import API, serving
 
 PHONE = "491510000001"
 FRIEND = "491769999999"
+OTHER = "491510000002"
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
+PREVIEW = {
+    "url": "https://example.org/a?b=c",
+    "title": "An example",
+    "description": "of a link",
+    "thumbnail": "/9j/4AA=",
+}
 VOICE = b"OggS" + bytes(range(256)) * 8
 pytestmark = [pytest.mark.browser]
 
@@ -43,7 +50,7 @@ async def test_every_type_of_message_reaches_whatsapp_once(house):
     poll = {"question": "Tea?", "options": ["yes", "no"]}
     place = {"latitude": 52.5, "longitude": 13.4, "name": "Berlin"}
     contents = {
-        "text": {"text": "see https://example.org"},
+        "text": {"text": "see https://example.org/a?b=c", "preview": PREVIEW},
         "location": {"location": place},
         "contact": {"contact": card},
         "poll": {"poll": poll},
@@ -65,6 +72,11 @@ async def test_every_type_of_message_reaches_whatsapp_once(house):
     assert {kind: one["type"] for kind, one in on_server.items()} == {
         "text": "chat", "location": "location", "contact": "vcard", "poll": "poll_creation", "image": "image",
         "sticker": "sticker", "voice": "ptt", "document": "document", "video": "video",
+    }  # fmt: skip
+    text = on_server["text"]
+    assert (text["body"], text["matchedText"]) == ("see https://example.org/a?b=c", PREVIEW["url"])
+    assert {name: text[name] for name in ("title", "description", "thumbnail", "subtype")} == {
+        **{name: PREVIEW[name] for name in ("title", "description", "thumbnail")}, "subtype": "url",
     }  # fmt: skip
     assert "waid=491700000555" in on_server["contact"]["body"]
     assert on_server["image"]["caption"] == "a dot"
@@ -99,6 +111,33 @@ async def test_messages_are_replied_to_reacted_to_edited_deleted_and_forwarded(h
         "POST", f"{API}/{session_id}/messages/3EB0FFFFFFFFFFFFFFFFFF/reaction", {"emoji": "x"}
     )
     assert (status, problem["code"]) == (404, "unknown_message")
+
+
+async def test_what_is_done_to_a_message_is_seen_by_whom_it_was_written_to(house):
+    client = house.client
+    mine = await client.linked("1", "2", PHONE)
+    theirs = await client.linked("2", "2", OTHER)
+    await house.listen("2")
+    text = f"@{FRIEND} look: https://example.org/?q=1"
+    sent = await post(client, mine, "", {"to": OTHER, "text": text, "mentions": [FRIEND]})
+    heard = await house.heard("message:received", sessionId=theirs, id=sent["waMessageId"])
+    assert heard["body"] == text
+    assert (await kept(client, sent["waMessageId"]))["mentionedJidList"] == [f"{FRIEND}@c.us"]
+    for emoji in ("👍", ""):  # the second takes it back
+        await post(client, mine, f"/{sent['messageId']}/reaction", {"emoji": emoji})
+        assert (await house.heard("message:reaction", id=sent["waMessageId"], emoji=emoji))["from"] == PHONE
+    await post(client, mine, f"/{sent['messageId']}/edit", {"text": "look again"})
+    assert (await house.heard("message:edited", id=sent["waMessageId"]))["body"] == "look again"
+    place = {"latitude": 1, "longitude": 2}
+    for body in ({"location": place}, {"poll": {"question": "?", "options": ["a", "b"]}}):
+        more = await post(client, mine, "", {"to": OTHER, "replyTo": sent["messageId"], **body})
+        await house.heard("message:received", id=more["waMessageId"])
+        assert (await kept(client, more["waMessageId"]))["quotedStanzaID"] == sent["waMessageId"]
+    await post(client, mine, f"/{sent['messageId']}/revoke")
+    await house.heard("message:revoked", id=sent["waMessageId"])
+    assert {one["waMessageId"]: one["type"] for one in await client.incoming(theirs)}[
+        sent["waMessageId"]
+    ] == "revoked"
 
 
 async def test_a_file_comes_by_url_by_upload_and_goes_on_after_a_restart(open_house):

@@ -28,7 +28,8 @@ def draft_of(message: NewMessage) -> Draft:
 def _content(message: NewMessage) -> tuple[str, str, dict[str, JSON]]:
     """Type, the words people see, and what else the type needs."""
     if message.text is not None:
-        return "text", message.text, {}
+        shown: JSON = None if message.preview is None else message.preview.model_dump(exclude_none=True)
+        return "text", message.text, {"preview": shown} if shown else {}
     if message.location is not None:
         place: dict[str, JSON] = message.location.model_dump(exclude_none=True)
         return "location", message.location.name or "", {"location": place}

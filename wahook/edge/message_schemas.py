@@ -114,6 +114,25 @@ class NewMedia(Body):
         return self
 
 
+class NewPreview(Body):
+    """What is shown of a link beside the text: nothing is fetched, all of it is said here."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[!-~]{1,2000}$", description="As it stands in the text.")]
+    title: Annotated[Line, Field(max_length=300)]
+    description: Annotated[Line, Field(max_length=1000)] | None = None
+    thumbnail: (
+        Annotated[
+            str,
+            Field(
+                pattern=r"^/9j/(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+                max_length=16384,
+                description="A small JPEG in base64; WhatsApp's own have 140 pixels a side.",
+            ),
+        ]
+        | None
+    ) = None
+
+
 class NewMessage(Body):
     """A message to send: exactly one of text, media, location, contact and poll."""
 
@@ -126,6 +145,7 @@ class NewMessage(Body):
     contact: NewContact | None = None
     poll: NewPoll | None = None
     caption: Annotated[Caption | None, Field(description="Of media.")] = None
+    preview: Annotated[NewPreview | None, Field(description="Of a link in text.")] = None
     reply_to: MessageRef | None = None
     mentions: Annotated[
         tuple[Number, ...], Field(max_length=256, description="Whom the text names as @number.")
@@ -152,6 +172,8 @@ class NewMessage(Body):
             raise ValueError("give exactly one of text, media, location, contact and poll")
         if self.caption is not None and self.media is None:
             raise ValueError("only media has a caption")
+        if self.preview is not None and self.preview.url not in (self.text or ""):
+            raise ValueError("a preview is of a link that is in the text")
         return self
 
 

@@ -1,13 +1,14 @@
 // A part of the bridge: how each type of message is sent, and what changes messages that are there already.
 (window.__wahookParts ??= []).push((kit) => {
   'use strict';
-  const { Refusal, text, wid, keyOf, knownChats, chatOf, byKey, senders, commands } = kit;
+  const { Refusal, store, text, wid, keyOf, knownChats, chatOf, byKey, senders, commands } = kit;
   const HISTORY_PAGE = 50;
   const FORWARDED = [
     'type', 'body', 'caption', 'loc', 'lat', 'lng', 'mimetype', 'filehash', 'encFilehash', 'size', 'filename', 'duration',
     'width', 'height', 'pageCount', 'directPath', 'mediaKey', 'mediaKeyTimestamp', 'waveform', 'isGif', 'vcardList',
     'vcardFormattedName', 'pollName', 'pollOptions', 'pollSelectableOptionsCount', 'title', 'description',
   ];
+  const PREVIEW = ['subtype', 'matchedText', 'canonicalUrl', 'richPreviewType', 'doNotPlayInline', 'thumbnail'];
 
   // The message {chat, id, fromMe} that another one is about; refused for good when nobody knows it.
   async function find({ chat: address, id, fromMe }) {
@@ -31,8 +32,18 @@
   Object.assign(kit, { find, common });
   const chatApi = () => window.WPP.chat;
 
-  senders.text = async (chat, message, options) => chatApi()
-    .sendTextMessage(text(chat.id), message.body, await common(message, options));
+  // Not by wa-js's own option: with words of ours, too, it asks a third party for more.
+  const previewOf = ({ url, title, description, thumbnail }) => ({
+    subtype: 'url', matchedText: url, canonicalUrl: url, title, richPreviewType: 0, doNotPlayInline: true,
+    ...(description && { description }), ...(thumbnail && { thumbnail }),
+  });
+
+  senders.text = async (chat, message, options) => {
+    const { preview } = message.content;
+    if (!preview) return chatApi().sendTextMessage(text(chat.id), message.body, await common(message, options));
+    const words = { type: 'chat', body: message.body, urlText: null, urlNumber: null, ...previewOf(preview) };
+    return chatApi().sendRawMessage(text(chat.id), words, await common(message, options));
+  };
 
   senders.location = async (chat, message, options) => {
     const { latitude: lat, longitude: lng, name, address, url } = message.content.location;
@@ -55,7 +66,8 @@
   senders.forward = async (chat, message, options) => {
     const original = await find(message.content.target);
     if (original.type === 'revoked') throw new Refusal('unknown_message', 'that message was deleted');
-    const copy = Object.fromEntries(FORWARDED.map((name) => [name, original[name]]).filter(([, value]) => value !== undefined));
+    const names = original.matchedText ? [...FORWARDED, ...PREVIEW] : FORWARDED;
+    const copy = Object.fromEntries(names.map((name) => [name, original[name]]).filter(([, value]) => value !== undefined));
     const times = Number(original.forwardingScore ?? 0) + 1;
     return chatApi().sendRawMessage(text(chat.id), { ...copy, isForwarded: true, forwardingScore: times }, options);
   };
@@ -72,11 +84,17 @@
     await chatApi().editMessage(String(keyOf(msg)), body, { linkPreview: false, detectMentioned: false });
   };
 
+  async function isAdminOf(remote) {
+    const group = remote.isGroup() ? await store().GroupMetadataStore.find(remote) : null;
+    return Boolean(group?.participants?.iAmAdmin?.());
+  }
+
   commands.revoke = async ({ content }) => {
     const msg = await find(content.target);
     if (msg.type === 'revoked') return;
-    if (!keyOf(msg).fromMe && !keyOf(msg).remote.isGroup()) {
-      throw new Refusal('not_allowed', 'only own messages can be deleted for everyone');
+    // wa-js would delete it here alone.
+    if (!keyOf(msg).fromMe && !await isAdminOf(keyOf(msg).remote)) {
+      throw new Refusal('not_allowed', 'only own messages can be deleted for everyone, or as an admin of the group');
     }
     const { isRevoked } = await chatApi().deleteMessage(text(keyOf(msg).remote), String(keyOf(msg)), true, true);
     if (!isRevoked) throw new Refusal('not_allowed', 'WhatsApp does not let this message be deleted for everyone');

@@ -46,8 +46,9 @@ WASim.define('WAWebMsgModel', (exports) => {
     'id', 'rowId', 'body', 'type', 'subtype', 't', 'notifyName', 'from', 'to', 'author', 'self', 'caption',
     'clientUrl', 'loc', 'lat', 'lng', 'accuracy', 'speed', 'degrees', 'directPath', 'mimetype', 'duration',
     'waveform', 'filehash', 'encFilehash', 'size', 'filename', 'mediaKey', 'mediaKeyTimestamp', 'width', 'height',
-    'thumbnail', 'pageCount', 'title', 'description', 'canonicalUrl', 'matchedText', 'quotedMsg', 'quotedStanzaID',
-    'quotedParticipant', 'quotedRemoteJid', 'mentionedJidList', 'footer', 'vcardList', 'vcardFormattedName',
+    'thumbnail', 'pageCount', 'title', 'description', 'canonicalUrl', 'matchedText', 'richPreviewType',
+    'doNotPlayInline', 'quotedMsg', 'quotedStanzaID', 'quotedParticipant', 'quotedRemoteJid', 'mentionedJidList', 'footer',
+    'vcardList', 'vcardFormattedName',
     'pollName', 'pollOptions', 'pollSelectableOptionsCount', 'pollEncKey', 'messageSecret', 'protocolMessageKey',
     'latestEditMsgKey', 'latestEditSenderTimestampMs', 'recipients', 'templateParams', 'isGif', 'list', 'buttons',
   ];

@@ -34,7 +34,8 @@ WASim.define('SimContent', (exports) => {
     'type', 'subtype', 'body', 'caption', 'loc', 'lat', 'lng', 'clientUrl', 'mimetype', 'filehash', 'size', 'filename',
     'duration', 'width', 'height', 'pageCount', 'vcardList', 'vcardFormattedName', 'pollName', 'pollOptions',
     'pollSelectableOptionsCount', 'quotedMsg', 'quotedStanzaID', 'quotedParticipant', 'mentionedJidList', 'footer',
-    'title', 'description', 'canonicalUrl', 'matchedText', 'isForwarded', 'isViewOnce', 'isGif', 'list', 'waveform',
+    'title', 'description', 'canonicalUrl', 'matchedText', 'richPreviewType', 'doNotPlayInline', 'thumbnail', 'isForwarded',
+    'isViewOnce', 'isGif', 'list', 'waveform',
   ];
   const plain = (value) => (value instanceof Uint8Array ? Array.from(value) : value);
   exports.of = (raw) => Object.fromEntries(
