@@ -1,11 +1,12 @@
 """What the page knows of chats, people and groups, asked over REST of a whole service."""
 
 import base64
+import time
 from typing import Any
 
 import pytest
 
-from tests.service.house import API
+from tests.service.house import API, until
 
 PHONE = "491510000001"
 FRIEND = "491769999999"
@@ -44,9 +45,57 @@ async def test_chats_and_their_history_are_read_in_parts(house):
     assert (read[0]["fromMe"], read[0]["messageId"]) == (True, sent["waMessageId"])
     assert await client.ok("POST", f"{base}/{FRIEND}/seen") == {"unread": 5}
     assert (await client.ok("GET", base))["chats"][0]["unread"] == 0
-    assert (await client.call("POST", f"{base}/{FRIEND}/typing", {"state": "recording"}))[0] == 204
-    assert (await client.call("PUT", f"{API}/{session_id}/presence", {"available": True}))[0] == 204
     assert await refused(client, "GET", f"{base}/491711111111/messages") == (404, "unknown_chat")
+
+
+async def test_history_is_read_whole_and_in_order_though_all_of_it_has_one_stamp(house):
+    client = house.client
+    t = int(time.time()) - 3600
+    written = [
+        (await client.phone(f"{PHONE}/messages", {"from": FRIEND, "text": f"number {number}", "t": t}))["id"]
+        for number in range(30)
+    ]
+    session_id = await client.linked("1", "2", PHONE)  # a login brings the last 20
+    read, cursor = [], ""
+    while cursor is not None:
+        path = f"{API}/{session_id}/chats/{FRIEND}/messages?limit=25"
+        part = await client.ok("GET", f"{path}&cursor={cursor}" if cursor else path)
+        read += [one["messageId"] for one in part["messages"]]
+        cursor = part["next"]
+    assert read == written[::-1]
+    other = await client.write(PHONE, SECOND, "somebody else")
+    await client.received(session_id, other)
+    elsewhere = f"{API}/{session_id}/chats/{SECOND}/messages?cursor=false_{FRIEND}@c.us_{written[9]}"
+    assert await refused(client, "GET", elsewhere) == (404, "unknown_message")
+
+
+async def test_typing_recording_and_presence_are_what_whatsapp_is_shown(house):
+    client = house.client
+    session_id = await client.linked("1", "2", PHONE)
+
+    async def shown():
+        async with client.http.get(f"{client.simulator_url}/sim/phones/{PHONE}") as answer:
+            return await answer.json()
+
+    async def typed(state: str, as_shown: str) -> None:
+        path = f"{API}/{session_id}/chats/{FRIEND}/typing"
+        assert (await client.call("POST", path, {"state": state}))[0] == 204
+
+        async def seen():
+            return (await shown())["chatstates"] == {f"{FRIEND}@c.us": as_shown}
+
+        await until(state, seen)
+
+    for state, as_shown in (("composing",) * 2, ("recording",) * 2, ("paused", "available")):
+        await typed(state, as_shown)
+    for available in (False, True):
+        body = {"available": available}
+        assert (await client.call("PUT", f"{API}/{session_id}/presence", body))[0] == 204
+
+        async def online(wanted=available):
+            return (await shown())["available"] is wanted
+
+        await until("presence", online)
 
 
 async def test_people_are_looked_up_blocked_and_remembered(house):
@@ -115,11 +164,76 @@ async def test_groups_are_made_changed_written_to_and_left(house):
     assert (await client.on_wire())[sent["waMessageId"]] == 1
     assert [each["subject"] for each in (await client.ok("GET", base))["groups"]] == ["Team 2"]
     assert (await client.call("POST", f"{one}/leave"))[0] == 204
-    status, code = await refused(
-        client, "POST", f"{one}/participants", {"action": "add", "participants": [SECOND]}
-    )
-    assert status in (404, 409), code
+
+    async def left():
+        return (await client.ok("GET", base))["groups"] == []
+
+    await until("it is no group of ours", left)
+    change = {"action": "add", "participants": [SECOND]}
+    assert await refused(client, "POST", f"{one}/participants", change) == (404, "unknown_chat")
     assert await refused(client, "GET", f"{base}/120363999999999999@g.us") == (404, "unknown_chat")
+
+
+async def test_what_cannot_be_done_in_a_group_is_refused_in_words_and_what_is_so_already_is_fine(house):
+    client = house.client
+    mine = await client.linked("1", "2", PHONE)
+    theirs = await client.linked("2", "2", SECOND)
+    body = {"subject": "Team", "participants": [SECOND, FRIEND]}
+    made = await client.ok("POST", f"{API}/{mine}/groups", body)
+    ours, others = (f"{API}/{one}/groups/{made['id']}" for one in (mine, theirs))
+
+    async def change(action: str, number: str) -> tuple[int, str]:
+        path = f"{ours}/participants"
+        status, answer = await client.call("POST", path, {"action": action, "participants": [number]})
+        return status, answer.get("code")
+
+    for action in ("demote", "promote", "promote", "remove"):
+        assert await change(action, FRIEND) == (200, None)
+    for action in ("remove", "promote", "demote"):
+        assert await change(action, FRIEND) == (404, "unknown_contact")
+    assert await change("remove", PHONE) == (409, "not_allowed")
+    nobody = {"subject": "Nobody", "participants": ["99912345678"]}
+    assert await refused(client, "POST", f"{API}/{mine}/groups", nobody) == (404, "unknown_contact")
+
+    async def there():
+        return (await client.call("GET", others))[0] == 200
+
+    await until("they know of it", there)
+    for method, path, body in (
+        ("PUT", "subject", {"subject": "Mine"}),
+        ("POST", "invite", {}),
+        ("POST", "participants", {"action": "add", "participants": [FRIEND]}),
+    ):
+        assert await refused(client, method, f"{others}/{path}", body) == (409, "not_allowed")
+
+
+async def test_in_a_group_an_admin_deletes_others_messages_for_everyone_and_nobody_else_does(house):
+    client = house.client
+    mine = await client.linked("1", "2", PHONE)
+    theirs = await client.linked("2", "2", SECOND)
+    made = await client.ok("POST", f"{API}/{mine}/groups", {"subject": "Team", "participants": [SECOND]})
+    send = "messages?wait=20"
+    by_me = await client.ok("POST", f"{API}/{mine}/{send}", {"to": made["id"], "text": "mine"})
+    await client.received(theirs, by_me["waMessageId"])
+    by_them = await client.ok("POST", f"{API}/{theirs}/{send}", {"to": made["id"], "text": "theirs"})
+    await client.received(mine, by_them["waMessageId"])
+
+    async def revoked(session_id: str, message: str) -> str:
+        path = f"{API}/{session_id}/messages/{message}/revoke?wait=20"
+        return (await client.ok("POST", path))["status"]
+
+    async def read(session_id: str) -> list[str]:
+        history = await client.ok("GET", f"{API}/{session_id}/chats/{made['id']}/messages")
+        return [one["type"] for one in history["messages"]]
+
+    assert await revoked(theirs, by_me["waMessageId"]) == "failed"
+    assert await read(theirs) == ["chat", "chat"], "a refusal deletes it nowhere"
+    assert await revoked(mine, by_them["waMessageId"]) in ("sent", "delivered", "read")
+
+    async def gone():
+        return await read(theirs) == await read(mine) == ["revoked", "chat"]
+
+    await until("it is gone on both sides", gone)
 
 
 async def test_labels_are_for_business_accounts_only(house):

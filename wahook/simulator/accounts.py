@@ -104,6 +104,10 @@ class Account:
     chats: dict[str, Chat] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)  # number -> push name, as seen in messages
     index: dict[str, Record] = field(default_factory=dict)
+    available: bool = False  # as its page told last
+    chatstates: dict[str, str] = field(
+        default_factory=dict
+    )  # by chat: composing, recording, available (paused)
     unacknowledged: set[str] = field(default_factory=set)  # own messages whose sender had no answer
     last_device: int = 0
 

@@ -247,4 +247,6 @@ def _phone_state(account: Account) -> dict[str, Any]:
         "pages": len(pages),
         "profileName": account.profile_name,
         "waiting": sum(len(device.pending) for device in account.devices.values()),
+        "available": account.available,
+        "chatstates": account.chatstates,
     }

@@ -108,18 +108,32 @@ class Messaging:
             record["caption" if "filehash" in record else "body"] = body
             record["latestEditMsgKey"] = new_message_id()
 
-        return self._alter(call, "edit", apply, body=body)
+        return self._alter(self._own(call), call, "edit", apply, body=body)
 
     def _revoke(self, call: Call) -> Answer:
-        return self._alter(call, "revoke", lambda record: record.update(type="revoked", body="", caption=""))
+        def apply(record: Record) -> None:
+            record.update(type="revoked", body="", caption="")
 
-    def _alter(self, call: Call, event: str, apply: Callable[[Record], None], **extra: Any) -> Answer:
-        """Change an own message here and at every recipient that is an account."""
-        own = call.account.index.get(call.text("id"))
-        if own is None or not own["fromMe"]:
+        return self._alter(self._own(call, or_admin=True), call, "revoke", apply)
+
+    def _own(self, call: Call, *, or_admin: bool = False) -> Record:
+        """The message if it is the account's own, or in a group of which it is an admin."""
+        found = call.account.index.get(call.text("id"))
+        if found is None or not (
+            found["fromMe"] or (or_admin and self._is_admin(call.account, found["chat"]))
+        ):
             raise SimulatorError("not an own message")
-        apply(own)
-        for other, record in self._elsewhere(call.account, own["id"]):
+        return found
+
+    def _is_admin(self, account: Account, chat: str) -> bool:
+        return chat.endswith("@g.us") and self._network.groups.get(chat).members.get(account.number, False)
+
+    def _alter(
+        self, message: Record, call: Call, event: str, apply: Callable[[Record], None], **extra: Any
+    ) -> Answer:
+        """Change a message here and at everybody else who has it and is an account."""
+        apply(message)
+        for other, record in self._elsewhere(call.account, message["id"]):
             apply(record)
             for page in other.pages():
                 page.push(event, chat=record["chat"], id=record["id"], **extra)
@@ -149,6 +163,7 @@ class Messaging:
         return {}
 
     def _chatstate(self, call: Call) -> Answer:
+        call.account.chatstates[call.text("chat")] = call.text("type")
         other = self._network.accounts.get(number_of(call.text("chat")))
         for page in other.pages() if other else []:
             page.push(

@@ -39,6 +39,8 @@ class PageRequests:
             case "link_code":
                 return {"code": self._switchboard.pairing_code(page, str(request["phone"]))}
             case "presence":
+                if page.device is not None:
+                    self._network.accounts[page.device.number].available = bool(request.get("available"))
                 return {}
             case operation:
                 return self._logged_in_operation(page, str(operation), request)

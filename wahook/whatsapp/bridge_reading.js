@@ -5,14 +5,22 @@
 
   const personOf = (number) => wid(number.includes('@') ? number : `${number}@c.us`);
   const isGroup = (chat) => text(chat.id).endsWith('@g.us');
-  // The codes of wa-js that say: not with the rights that we have.
-  const FORBIDDEN = /not_allowed|iam_not_admin|_is_not_admin|can_not|cannot|_error$/;
+  // The codes of wa-js that say: not with the rights that we have; it is so already; nobody of that number there.
+  const FORBIDDEN = /not_allowed|not_admin|is_not_a_group_member|can_not|cannot|_error$/;
+  const DONE = /_is_already_/;
+  const ABSENT = {
+    participant_not_exists: 'on WhatsApp', group_participant_not_found: 'in this group',
+    not_valid_group_participants: 'in this group',
+  };
 
   const allowed = async (work) => {
     try {
       return await work();
     } catch (error) {
-      if (FORBIDDEN.test(String(error?.code))) throw new Refusal('not_allowed', String(error.message ?? error.code));
+      const code = String(error?.code);
+      if (DONE.test(code)) return null;
+      if (code in ABSENT) throw new Refusal('unknown_contact', `a number is not ${ABSENT[code]}`);
+      if (FORBIDDEN.test(code)) throw new Refusal('not_allowed', String(error.message ?? code));
       throw error;
     }
   };
@@ -56,15 +64,16 @@
   async function history({ chat: address, before, limit }) {
     ready();
     const chat = chatFor(address);
+    if (before && text(store().MsgKey.fromString(before).remote) !== text(chat.id)) {
+      throw new Refusal('unknown_message', 'the cursor is not of this chat');
+    }
     const options = { count: limit, direction: 'before', ...(before && { id: before }) };
-    const found = new Map();
-    if (!before) {
-      for (const msg of chat.msgs.getModelsArray()) found.set(keyOf(msg).id, msg);
-    }
-    for (const msg of await window.WPP.chat.getMessages(text(chat.id), options)) {
-      if (!found.has(keyOf(msg).id)) found.set(keyOf(msg).id, msg);
-    }
-    const sorted = [...found.values()].sort((a, b) => a.t - b.t).slice(-limit).reverse();
+    const page = await window.WPP.chat.getMessages(text(chat.id), options);
+    const here = before ? [] : chat.msgs.getModelsArray();
+    const loaded = new Set(here.map((msg) => keyOf(msg).id));
+    // What is not loaded is older: stamps are whole seconds, so only the place keeps the order within one.
+    const found = [...page.filter((msg) => !loaded.has(keyOf(msg).id)), ...here];
+    const sorted = found.sort((a, b) => a.t - b.t).slice(-limit).reverse();
     const last = sorted.at(-1);
     return { messages: sorted.map(message), next: sorted.length === limit ? String(keyOf(last)) : null };
   }
@@ -119,11 +128,14 @@
 
   // --- groups -----------------------------------------------------------------------------------------------------
 
+  // The page keeps the chat of a group that was left, and who is in it.
+  const wasLeft = ({ participants }) => participants?.length > 0 && participants.iAmMember?.() === false;
+
   async function metadata(address) {
     ready();
     if (!address.endsWith('@g.us')) throw new Refusal('unknown_chat', 'this is no group');
     const found = await store().GroupMetadataStore.find(wid(address)).catch(() => undefined);
-    if (!found) throw new Refusal('unknown_chat', 'this account is in no such group');
+    if (!found || wasLeft(found)) throw new Refusal('unknown_chat', 'this account is in no such group');
     return found;
   }
 
@@ -145,7 +157,7 @@
     ready();
     const all = store().ChatStore.getModelsArray().filter(isGroup);
     const found = await Promise.all(all.map((chat) => store().GroupMetadataStore.find(chat.id).catch(() => null)));
-    return found.filter(Boolean).map(groupView);
+    return found.filter((one) => one && !wasLeft(one)).map(groupView);
   }
 
   const group = async ({ group: address }) => fullView(await metadata(address));
