@@ -86,6 +86,8 @@ async def test_typing_is_shown_before_the_message_and_spends_no_attempt(house):
     )
     assert time.monotonic() - began >= 1.5
     assert (sent["attempts"], sent["typing"]) == (1, 1.5)
+    async with client.http.get(f"{client.simulator_url}/sim/phones/{PHONE}") as answer:
+        assert (await answer.json())["chatstates"] == {"491510000002@c.us": "composing"}
     assert (await client.on_wire())[sent["waMessageId"]] == 1
     await client.received(friend, sent["waMessageId"])
     assert len(await client.incoming(friend)) == 1
@@ -140,3 +142,19 @@ async def test_files_are_fetched_at_once_when_that_is_wanted(open_house):
             return await answer.read() == b"hello" if answer.status == 200 else None
 
     await until("it is served without the page", served)
+
+
+async def test_a_file_that_was_missed_is_fetched_after_a_restart_without_being_asked_for(open_house):
+    house = await open_house()
+    client = house.client
+    session_id = await client.linked("1", "2", PHONE)
+    media = {"data": base64.b64encode(b"hello").decode(), "mimetype": "text/plain"}
+    arrived = await client.phone(f"{PHONE}/messages", {"from": FRIEND, "media": media})
+    await client.received(session_id, arrived["id"])
+    await asyncio.to_thread(house.service.stop)
+    again = await open_house(media_download="always")
+
+    async def here():
+        return list(again.service.settings.media_path.glob("media_*.json"))
+
+    await until("the file is on the volume", here)
