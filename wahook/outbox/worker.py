@@ -51,7 +51,7 @@ class ThreadWorker(SimpleWorker):
         # The lane logs what happens; RQ's own lines, four for each message, would only repeat it.
         self.log = logging.Logger("rq.worker", logging.WARNING)  # noqa: LOG001 - not the global one
         self.log.parent = logging.getLogger("rq")
-        self._intermediate = {queue.name: queue.intermediate_queue_key for queue in queues}
+        self._taken_to = ""
 
     def enter(self) -> None:
         """Show up in RQ's tools. An earlier life of this lane may have left its name behind."""
@@ -87,11 +87,13 @@ class ThreadWorker(SimpleWorker):
         if not isinstance(exc_info[1], GivenUp):
             raise exc_info[1]
 
-    def prepare_execution(self, job: Job) -> Execution:
-        """What RQ writes before a job begins, by its master and by its horse, in one round trip.
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Run it. It is in the queue's intermediate list, which RQ uses only for workers with one queue."""
+        self._taken_to = queue.intermediate_queue_key
+        super().execute_job(job, queue)
 
-        RQ takes it from the intermediate list only for workers with one queue; our lane always uses it.
-        """
+    def prepare_execution(self, job: Job) -> Execution:
+        """What RQ writes before a job begins, by its master and by its horse, in one round trip."""
         ttl = self.get_heartbeat_ttl(job)
         with self.connection.pipeline() as pipeline:
             self.execution = Execution.create(job, ttl, pipeline=pipeline, worker_name=self.name)
@@ -100,7 +102,7 @@ class ThreadWorker(SimpleWorker):
             self.set_current_job_working_time(0, pipeline=pipeline)
             self.heartbeat(ttl, pipeline=pipeline)
             job.prepare_for_execution(self.name, pipeline=pipeline)
-            pipeline.lrem(self._intermediate[job.origin], 1, job.id)
+            pipeline.lrem(self._taken_to, 1, job.id)
             pipeline.execute()
         return self.execution
 
