@@ -1,15 +1,21 @@
-"""What arrives while the service dies: it is in the page and not yet in the journal."""
+"""What arrives while the service dies, or unheard: it is in the page and not yet in the journal."""
 
+import asyncio
 import signal
 import sqlite3
+import time
 from contextlib import closing
 
 import aiohttp
 import pytest
 
+from actors import session
+from actors.errors import DeadlinePassed
+from actors.session_journal import SessionJournal
 from tests.service.house import API, ours, until
 from tests.service.test_service_survives import Process
 from tests.webhooks.house import Receiver
+from wahook.whatsapp.client import PageClient
 
 pytestmark = [pytest.mark.browser]
 PHONE = "491510000001"
@@ -75,3 +81,71 @@ async def test_what_had_arrived_and_was_not_on_disk_at_the_kill_comes_once_and_i
     rows = await again.incoming(session_id)
     assert [one["waMessageId"] for one in rows] == client.arrived
     assert rows[3]["body"] == "third"
+
+
+@pytest.fixture
+def no_history(monkeypatch):
+    """From its first entry on no page gives a history, and nobody hears of what is named "missed"."""
+    asked = []
+    recent, arrived = PageClient._recent, SessionJournal.arrived
+
+    async def refused(page, since, deadline):
+        found = await recent(page, since, deadline)
+        if asked:  # also of one that was under way
+            asked.append(since)
+            raise DeadlinePassed("no history")
+        return found
+
+    def heard(journal, one):
+        if one.body != "missed":
+            arrived(journal, one)
+
+    monkeypatch.setattr(PageClient, "_recent", refused)
+    monkeypatch.setattr(SessionJournal, "arrived", heard)
+    monkeypatch.setattr(session, "TICK", 0.2)
+    monkeypatch.setattr(session, "RECONCILE_EVERY", 0.2)
+    return asked
+
+
+def missed_since(house):
+    with closing(sqlite3.connect(house.service.settings.data / "wahook.db")) as database:
+        ((since,),) = database.execute("SELECT missed_since FROM accounts").fetchall()
+        return since
+
+
+async def test_what_was_missed_before_histories_failed_is_told_once_after_a_restart(
+    open_house, receiver, no_history
+):
+    hooks = {"webhooks": receiver.url, "webhook_allowed_networks": "127.0.0.0/8"}
+    house = await open_house(**hooks)
+    client = house.client
+    session_id = await client.linked("1", "2", PHONE)
+    first = await client.write(PHONE, FRIEND, "heard")
+    await client.received(session_id, first)
+    no_history.append(0)
+    missed = await client.write(PHONE, FRIEND, "missed")
+
+    async def given_up():
+        return len(no_history) > 3
+
+    await until("three histories failed", given_up)
+    much_later = {"from": FRIEND, "text": "live", "t": int(time.time()) + 7200}
+    live = (await client.phone(f"{PHONE}/messages", much_later))["id"]
+    await client.received(session_id, live)
+    assert missed not in [one["waMessageId"] for one in await client.incoming(session_id)]
+    await house.close()
+    await asyncio.to_thread(house.service.stop)
+    assert missed_since(house) is not None
+
+    no_history.clear()
+    again = (await open_house(**hooks)).client
+    await again.received(session_id, missed)
+    rows = [one["waMessageId"] for one in await again.incoming(session_id)]
+    assert rows == [first, live, missed]
+
+    async def told():
+        return missed in receiver.messages()
+
+    await until("the missed one is told", told)
+    assert receiver.messages().count(missed) == 1
+    assert missed_since(house) is None
