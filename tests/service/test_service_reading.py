@@ -169,6 +169,10 @@ async def test_groups_are_made_changed_written_to_and_left(house):
         return (await client.ok("GET", base))["groups"] == []
 
     await until("it is no group of ours", left)
+    unsent = await client.ok(
+        "POST", f"{API}/{session_id}/messages?wait=20", {"to": made["id"], "text": "still there?"}
+    )
+    assert (unsent["status"], unsent["error"].partition(":")[0]) == ("failed", "not_allowed")
     change = {"action": "add", "participants": [SECOND]}
     assert await refused(client, "POST", f"{one}/participants", change) == (404, "unknown_chat")
     assert await refused(client, "GET", f"{base}/120363999999999999@g.us") == (404, "unknown_chat")

@@ -217,11 +217,15 @@
     return addresses.map((address) => store().ChatStore.get(address)).filter(Boolean);
   }
 
+  // The page keeps the chat of a group that was left, and who is in it.
+  const wasLeft = (group) => group?.participants?.length > 0 && group.participants.iAmMember?.() === false;
+
   // The server's own answer: errors throw, so that "no answer" is never taken for "no such number".
   const exists = (to) => store().functions.queryWidExists(wid(`${to}@c.us`));
 
   async function chatOf(to) {
     const [known] = knownChats(to);
+    if (wasLeft(known?.groupMetadata)) throw new Refusal('not_allowed', 'this account is no longer in that group');
     if (known) return known;
     if (to.includes('@')) throw new Refusal('unknown_chat', 'this account has no such chat');
     const found = await exists(to);
@@ -392,7 +396,7 @@
 
   const kit = {
     Refusal, push, guarded, described, store, text, wid, digits, keyOf, bodyOf, plain, isIncoming, ready, knownChats,
-    chatOf, byKey, historyOf, senders, commands, watchers: [],
+    wasLeft, chatOf, byKey, historyOf, senders, commands, watchers: [],
   };
   for (const part of window.__wahookParts ?? []) Object.assign(calls, part(kit));
   delete window.__wahookParts;

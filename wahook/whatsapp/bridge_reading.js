@@ -1,7 +1,7 @@
 // A part of the bridge: what the page knows of chats, people and groups, and what is changed in them.
 (window.__wahookParts ??= []).push((kit) => {
   'use strict';
-  const { Refusal, store, text, wid, digits, keyOf, plain, ready, knownChats } = kit;
+  const { Refusal, store, text, wid, digits, keyOf, plain, ready, knownChats, wasLeft } = kit;
 
   const personOf = (number) => wid(number.includes('@') ? number : `${number}@c.us`);
   const isGroup = (chat) => text(chat.id).endsWith('@g.us');
@@ -127,9 +127,6 @@
   }
 
   // --- groups -----------------------------------------------------------------------------------------------------
-
-  // The page keeps the chat of a group that was left, and who is in it.
-  const wasLeft = ({ participants }) => participants?.length > 0 && participants.iAmMember?.() === false;
 
   async function metadata(address) {
     ready();
