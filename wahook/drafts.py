@@ -7,7 +7,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +16,6 @@ from actors.model import JSON, OutgoingMessage
 from wahook import references
 from wahook.edge.ports import Draft, MediaDraft
 from wahook.journal.reader import JournalReader
-from wahook.media.fetching import source_of
 
 ABOUT_OURS = frozenset({"edit"})
 
@@ -30,6 +29,7 @@ class Drafts:
 
     async def complete(self, session_id: str, draft: Draft) -> Draft:
         """The draft with nothing left to look up. RuleBroken when it is about what there is not."""
+        draft = replace(draft, asked=digest_of(draft) if needs_others(draft) else None)
         if draft.reply_to is not None:
             quoted = await self._find(session_id, draft.reply_to)
             draft = replace(draft, content={**draft.content, "replyTo": quoted.as_json()})
@@ -55,7 +55,8 @@ class Drafts:
 def message_of(
     session_id: str, draft: Draft, *, key: str | None = None, batch_id: str | None = None
 ) -> OutgoingMessage:
-    """The message of a complete draft, under new ids."""
+    """The message of a complete draft, under new ids, and with what `is_repeat` will want to know of it."""
+    content = draft.content if key is None or draft.asked is None else {**draft.content, "asked": draft.asked}
     return OutgoingMessage(
         message_id=f"msg_{uuid4().hex}",
         session_id=session_id,
@@ -67,19 +68,28 @@ def message_of(
         content_hash=content_hash(draft),
         idempotency_key=key,
         send_at=draft.send_at,
-        content=draft.content,
+        content=content,
         typing=draft.typing,
         batch_id=batch_id,
     )
 
 
+def needs_others(draft: Draft) -> bool:
+    """Whether completing it depends on the moment: a file elsewhere or another message may be gone later."""
+    is_elsewhere = draft.media is not None and draft.media.data is None
+    return is_elsewhere or draft.reply_to is not None or draft.target is not None
+
+
 def is_repeat(earlier: OutgoingMessage, draft: Draft) -> bool:
-    """Whether a draft with a file's URL asks for what was accepted before: told without fetching it again."""
-    media = earlier.content.get("media")
-    if draft.media is None or draft.media.url is None or not isinstance(media, dict):
-        return False
-    same = (earlier.to, earlier.body) == (draft.to, draft.body)
-    return same and media.get("source") == source_of(draft.media.url)
+    """Whether such a draft asks for what was accepted before: told without looking anything up again."""
+    return earlier.content.get("asked") == digest_of(draft)
+
+
+def digest_of(draft: Draft) -> str:
+    """SHA-256 over what was asked for; it may hold a URL with secrets, so nothing more is kept of it."""
+    media = None if draft.media is None else asdict(draft.media)
+    asked = [draft.to, draft.body, draft.type, draft.content, draft.reply_to, draft.target, media]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 def new_stanza_id() -> str:
@@ -89,8 +99,5 @@ def new_stanza_id() -> str:
 
 def content_hash(draft: Draft) -> str:
     """SHA-256 over the whole content, for the duplicate guard; wherever a file came from."""
-    options = dict(draft.content)
-    if isinstance(media := options.get("media"), dict):
-        options["media"] = {name: value for name, value in media.items() if name != "source"}
-    content = {"to": draft.to, "type": draft.type, "body": draft.body, "options": options}
+    content = {"to": draft.to, "type": draft.type, "body": draft.body, "options": draft.content}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

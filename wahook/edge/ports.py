@@ -59,7 +59,7 @@ class Draft:
     """A message as a client wrote it, after validation. `to` is digits only, or a chat's own address.
 
     `reply_to` and `target` are messages as clients name them: our id, WhatsApp's, or its full key. With a
-    `target` and an empty `to` it goes to the target's chat.
+    `target` and an empty `to` it goes to the target's chat. `asked` is set when it is completed.
     """
 
     to: str
@@ -72,6 +72,7 @@ class Draft:
     reply_to: str | None = None
     target: str | None = None
     media: MediaDraft | None = None
+    asked: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -44,8 +43,7 @@ class MediaFetcher:
         "unknown_media".
         """
         stored = await self._stored(wanted)
-        found = stored.as_json(kinds.kind_of(stored.mimetype, wanted.kind))
-        return found if wanted.url is None else {**found, "source": source_of(wanted.url)}
+        return stored.as_json(kinds.kind_of(stored.mimetype, wanted.kind))
 
     async def _stored(self, wanted: MediaDraft) -> Stored:
         if wanted.url is not None:
@@ -138,11 +136,6 @@ def _name_in(url: URL) -> str | None:
     """The file's name by its URL, with nothing in it that no file name has."""
     name = "".join(sign for sign in PurePosixPath(url.path).name if sign.isprintable())
     return name.replace("\\", "")[:200] or None
-
-
-def source_of(url: str) -> str:
-    """What is remembered of a file's URL, which may hold secrets: enough to know it again."""
-    return hashlib.sha256(url.encode()).hexdigest()
 
 
 def _forbidden(error: ForbiddenAddress) -> RuleBroken:
