@@ -1,4 +1,4 @@
-"""What happened while a session was down, as programs are told of it when it is back."""
+"""What happened while there was no network, as programs are told of it when there is one again."""
 
 import pytest
 
@@ -9,27 +9,22 @@ PHONE = "491510000001"
 FRIEND = "491769999999"
 
 
-async def test_a_message_that_came_and_was_deleted_meanwhile_is_told_as_deleted_and_once(house):
+async def test_edits_and_deletions_of_a_time_without_network_are_told_once(house):
     client = house.client
     session_id = await client.linked("1", "2", PHONE)
-    await client.ok("POST", f"{API}/{session_id}/stop")
-    await client.status(session_id, "stopped")
-    gone = await client.write(PHONE, FRIEND, "I did not mean it")
-    await client.phone(f"{PHONE}/revoke", {"from": FRIEND, "message": gone})
-    kept = await client.write(PHONE, FRIEND, "good morning")
     await house.listen()
-    for marker in ("first", "second"):
-        await client.ok("POST", f"{API}/{session_id}/start")
-        await client.status(session_id, "ready")
-        await house.heard("message:received", id=await client.write(PHONE, FRIEND, marker))
-        await client.ok("POST", f"{API}/{session_id}/stop")
-        await client.status(session_id, "stopped")
-
-    told = [(name, one["id"]) for name, one in house.events if name.startswith("message:")]
-    first, second = client.arrived[-2:]
-    assert told == [
-        ("message:revoked", gone),
-        *(("message:received", one) for one in (kept, first, second)),
-    ]
-    (deleted, *_) = await client.incoming(session_id)
-    assert (deleted["waMessageId"], deleted["type"], deleted["body"]) == (gone, "revoked", "")
+    edited, deleted = [await client.write(PHONE, FRIEND, text) for text in ("helo", "oops")]
+    await house.heard("message:received", id=deleted)
+    await client.phone(f"{PHONE}/faults", {"kind": "offline"})
+    await client.status(session_id, "reconnecting")
+    await client.phone(f"{PHONE}/edit", {"from": FRIEND, "message": edited, "text": "hello"})
+    await client.phone(f"{PHONE}/revoke", {"from": FRIEND, "message": deleted})
+    late = await client.write(PHONE, FRIEND, "are you there?")
+    await client.phone(f"{PHONE}/faults", {"kind": "online"})
+    await house.heard("message:received", id=late)
+    await house.heard("message:edited", id=edited, body="hello")
+    await house.heard("message:revoked", id=deleted)
+    await client.ok("POST", f"{API}/{session_id}/restart")
+    await house.heard("message:received", id=await client.write(PHONE, FRIEND, "the last"))
+    told = [(name, one["id"]) for name, one in house.events if name in ("message:edited", "message:revoked")]
+    assert sorted(told) == [("message:edited", edited), ("message:revoked", deleted)]

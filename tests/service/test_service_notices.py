@@ -73,7 +73,8 @@ async def test_what_was_changed_while_the_session_was_away_is_told_once_and_read
     names = ("message:received", "message:edited", "message:revoked")
     told = [(name, body["id"]) for name, body in house.events if name in names and body["id"] not in last]
     assert told == [
-        ("message:received", away[0]),  # one that was deleted meanwhile has nothing to tell
+        ("message:received", away[0]),
+        ("message:revoked", away[1]),  # nothing else is left of it
         ("message:edited", there[0]),
         ("message:revoked", there[1]),
     ]
@@ -83,6 +84,7 @@ async def test_what_was_changed_while_the_session_was_away_is_told_once_and_read
         there[1]: ("revoked", ""),
         there[2]: ("chat", "as it was"),
         away[0]: ("chat", "the third"),
+        away[1]: ("revoked", ""),
     }
 
 

@@ -153,7 +153,10 @@ WASim.define('SimChatSync', (exports) => {
     for (const group of groups) WASim.use('SimGroups').learn(group);
     for (const { id, messages, unreadCount, t } of chats) {
       const chat = WASim.use('WAWebFindChatAction').addChat(createWid(id), { t, unreadCount });
-      for (const message of messages) WASim.use('SimMessages').place(message, { isNew: false });
+      for (const message of messages) {
+        WASim.use('SimMessageActions').catchUp(message);
+        WASim.use('SimMessages').place(message, { isNew: false });
+      }
       chat.set({ t, unreadCount });
     }
     WASim.use('WAWebChatCollection').ChatCollection.sort();

@@ -154,7 +154,21 @@ WASim.define('SimMessageActions', (exports) => {
 
   WASim.use('SimWire').on('revoke', ({ chat, id }) => {
     const msg = find(chat, id);
-    if (!msg) return;
+    if (msg) revokedByOthers(msg);
+  });
+
+  // What was done to a message that the page has, while its connection was down; record: as the server keeps it.
+  exports.catchUp = ({ chat, id, type, latestEditMsgKey, body, caption }) => {
+    const msg = find(chat, id);
+    if (!msg || msg.type === 'revoked') return;
+    const MsgKey = WASim.value('WAWebMsgKey');
+    if (type === 'revoked') revokedByOthers(msg);
+    else if (latestEditMsgKey && (msg.filehash ? msg.caption !== caption : msg.body !== body)) {
+      exports.applyEdit(msg, msg.filehash ? caption : body, new MsgKey({ ...msg.id, id: latestEditMsgKey }));
+    }
+  };
+
+  function revokedByOthers(msg) {
     const { MsgCollection } = WASim.use('WAWebMsgCollection');
     const note = {
       type: 'protocol', subtype: 'sender_revoke', isNewMsg: true, protocolMessageKey: msg.id, id: msg.id,
@@ -162,7 +176,7 @@ WASim.define('SimMessageActions', (exports) => {
     };
     MsgCollection.processMultipleMessages(msg.id.remote, [note], {}, 'relay');
     msg.set({ type: 'revoked', body: undefined, caption: undefined });
-  });
+  }
 });
 
 WASim.define('WAWebSendReactionMsgAction', (exports) => {
