@@ -196,8 +196,16 @@ async def test_what_cannot_be_done_in_a_group_is_refused_in_words_and_what_is_so
     for action in ("remove", "promote", "demote"):
         assert await change(action, FRIEND) == (404, "unknown_contact")
     assert await change("remove", PHONE) == (409, "not_allowed")
-    nobody = {"subject": "Nobody", "participants": ["99912345678"]}
+    nobody = {"subject": "Nobody", "participants": [SECOND, "99912345678"]}
     assert await refused(client, "POST", f"{API}/{mine}/groups", nobody) == (404, "unknown_contact")
+    body = {"action": "add", "participants": [FRIEND, SECOND, "99912345678"]}
+    changed = await client.ok("POST", f"{ours}/participants", body)
+    assert {each["number"] for each in changed["participants"]} == {PHONE, SECOND, FRIEND}
+    unknown = {"number": "99912345678", "added": False, "inviteCode": None}
+    assert changed["refused"] == [unknown]
+    more = await client.ok("POST", f"{API}/{mine}/groups", nobody)  # which the page has as a contact by now
+    assert [each for each in more["participants"] if not each["added"]] == [unknown]
+    assert await change("remove", FRIEND) == (200, None)
 
     async def there():
         return (await client.call("GET", others))[0] == 200

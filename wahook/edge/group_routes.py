@@ -7,6 +7,7 @@ from aiohttp import web
 from actors.page import PageCall
 from wahook.edge.chat_routes import SESSION
 from wahook.edge.page_schemas import (
+    ChangedGroup,
     FullGroup,
     GroupBody,
     GroupList,
@@ -69,20 +70,23 @@ class GroupRoutes:
         )
         return json_answer(GroupBody.model_validate(answer))
 
-    @route("POST", f"{ONE}/participants", "groups", {200: Answer("The group.", FullGroup)}, _FAILS)
+    @route("POST", f"{ONE}/participants", "groups", {200: Answer("The group.", ChangedGroup)}, _FAILS)
     async def change_participants(
         self,
         id: SessionPath,  # noqa: A002
         groupId: GroupPath,  # noqa: N803
         body: MembersRequest,
     ) -> web.StreamResponse:
-        """Add, remove, promote or demote; 409 `not_allowed` unless we are admin."""
+        """Add, remove, promote or demote; 409 `not_allowed` unless we are admin.
+
+        Who may not be added is told, with a code that invites them where WhatsApp gives one.
+        """
         answer = await self._pages.ask(
             id,
             PageCall.GROUP_MEMBERS,
             {"group": groupId, "action": body.action, "numbers": list(body.participants)},
         )
-        return json_answer(FullGroup.model_validate(answer))
+        return json_answer(ChangedGroup.model_validate(answer))
 
     @route("POST", f"{ONE}/invite", "groups", {200: Answer("How to join.", InviteBody)}, _FAILS)
     async def get_invite(

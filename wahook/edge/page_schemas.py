@@ -216,11 +216,17 @@ class FullGroup(GroupBody):
 
 
 class Invited(View):
-    """Somebody who was to be in a new group; with `added` false, `inviteCode` may invite by message."""
+    """Somebody who was to be in a group; with `added` false, `inviteCode` may invite by message."""
 
     number: str
     added: bool
     invite_code: str | None
+
+
+class ChangedGroup(FullGroup):
+    """A group as it is now; `refused` are those who could not be added."""
+
+    refused: list[Invited]
 
 
 class MadeGroup(View):

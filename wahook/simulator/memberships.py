@@ -6,6 +6,7 @@ from wahook.simulator.calls import Call, Operations
 from wahook.simulator.errors import ConflictError
 from wahook.simulator.groups import Group
 from wahook.simulator.network import Network
+from wahook.simulator.numbers import is_on_whatsapp
 from wahook.simulator.wire import Answer
 
 
@@ -30,14 +31,14 @@ class Memberships:
         return {"group": group.as_json() if call.account.number in group.members else None}
 
     def _create(self, call: Call) -> Answer:
-        owner, numbers = call.account.number, [str(number) for number in call.request["numbers"]]
+        owner, (numbers, refused) = call.account.number, self._somebody(call)
         group = self._network.groups.create(owner, call.text("subject"), numbers)
         self._tell(group, "add", list(group.members), owner)
-        return {"group": group.as_json()}
+        return {"group": group.as_json(), "refused": refused}
 
     def _change(self, call: Call) -> Answer:
         group, author = self._network.groups.get(call.text("group")), call.account.number
-        action, numbers = call.text("action"), [str(number) for number in call.request.get("numbers", [])]
+        action, (numbers, refused) = call.text("action"), self._somebody(call)
         before = list(group.members)
         if action == "leave":
             action, numbers = "remove", [author]
@@ -48,7 +49,13 @@ class Memberships:
         else:
             group.change(action, numbers, str(call.request.get("text", "")))
         self._tell(group, action, numbers, author, also=before)
-        return {"group": group.as_json()}
+        return {"group": group.as_json(), "refused": refused}
+
+    def _somebody(self, call: Call) -> tuple[list[str], list[str]]:
+        """The request's numbers that are on WhatsApp, and the others."""
+        numbers = [str(number) for number in call.request.get("numbers", [])]
+        there = [number for number in numbers if number in self._network.accounts or is_on_whatsapp(number)]
+        return there, [number for number in numbers if number not in there]
 
     def _tell(
         self, group: Group, action: str, numbers: list[str], author: str, also: list[str] | None = None

@@ -159,14 +159,16 @@
 
   const group = async ({ group: address }) => fullView(await metadata(address));
 
+  const THERE = 409; // who is to be added is in it
+  const invited = (answers) => Object.entries(answers).map(([id, answer]) => ({
+    number: digits(id), added: !answer?.error && (Number(answer?.code ?? 200) < 400 || Number(answer.code) === THERE),
+    inviteCode: answer?.invite_code ?? null,
+  }));
+
   async function groupCreate({ subject, numbers }) {
     ready();
     const made = await allowed(() => window.WPP.group.create(subject, numbers.map((number) => text(personOf(number)))));
-    const participants = Object.entries(made.participants ?? {}).map(([id, answer]) => ({
-      number: digits(id), added: !answer?.error && Number(answer?.code ?? 200) < 400,
-      inviteCode: answer?.invite_code ?? null,
-    }));
-    return { id: text(made.gid), subject, participants };
+    return { id: text(made.gid), subject, participants: invited(made.participants ?? {}) };
   }
 
   const CHANGES = {
@@ -182,8 +184,9 @@
   async function groupMembers({ group: address, action, numbers }) {
     await administered(address);
     const people = numbers.map((number) => text(personOf(number)));
-    await allowed(() => window.WPP.group[CHANGES[action]](address, people));
-    return fullView(await metadata(address));
+    const answer = await allowed(() => window.WPP.group[CHANGES[action]](address, people));
+    const refused = action === 'add' ? invited(answer ?? {}).filter(({ added }) => !added) : [];
+    return { ...fullView(await metadata(address)), refused };
   }
 
   async function groupSubject({ group: address, subject }) {

@@ -103,11 +103,11 @@ WASim.define('WAWebGroupCreateJob', (exports) => {
   exports.GroupAlreadyExistsError = class GroupAlreadyExistsError extends Error {};
   exports.createGroup = async ({ title, subject }, participants) => {
     const numbers = participants.map(({ phoneNumber }) => (phoneNumber.user ?? String(phoneNumber).split('@')[0]));
-    const { group } = await WASim.use('SimWire').request('group_create', { subject: title ?? subject, numbers });
-    const known = WASim.use('SimGroups').learn(group);
-    return {
-      wid: known.id, participants: known.participants.map(({ id }) => ({ wid: id, error: null })),
-    };
+    const answer = await WASim.use('SimWire').request('group_create', { subject: title ?? subject, numbers });
+    const known = WASim.use('SimGroups').learn(answer.group);
+    const wid = (number) => WASim.use('WAWebWidFactory').createWid(`${number}@c.us`);
+    const refused = answer.refused.map((number) => ({ wid: wid(number), error: 404 }));
+    return { wid: known.id, participants: [...known.participants.map(({ id }) => ({ wid: id, error: null })), ...refused] };
   };
 });
 
@@ -125,8 +125,9 @@ WASim.define('WAWebGroupInviteJob', (exports) => {
   // members: wids, or {phoneNumber, lid} pairs
   const changed = async (group, action, members) => {
     const wids = members.map((member) => member.phoneNumber ?? member);
-    await WASim.use('SimGroups').change(group, action, { numbers: wids.map((wid) => wid.user) });
-    return { status: 200, participants: wids.map((userWid) => ({ userWid, code: '200' })) };
+    const { refused } = await WASim.use('SimGroups').change(group, action, { numbers: wids.map((wid) => wid.user) });
+    const code = (wid) => (refused.includes(wid.user) ? '404' : '200');
+    return { status: 200, participants: wids.map((userWid) => ({ userWid, code: code(userWid) })) };
   };
 
   WASim.define('WAWebGroupParticipantsJob', (exports) => {
