@@ -247,6 +247,11 @@ async def test_in_a_group_an_admin_deletes_others_messages_for_everyone_and_nobo
 
     await until("it is gone on both sides", gone)
 
+    async def journaled():
+        return [(one["type"], one["body"]) for one in await client.incoming(mine)] == [("revoked", "")]
+
+    await until("and in the journal", journaled)
+
 
 async def test_labels_are_for_business_accounts_only(house):
     client = house.client

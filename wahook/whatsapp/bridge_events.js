@@ -67,6 +67,8 @@
     });
   }
 
+  kit.tellRevoked = revoked; // for what we do ourselves: the page tells of what others do
+
   // What was done to others' messages while nobody listened, as far as the store shows it.
   kit.changesOf = (msgs) => msgs.filter((msg) => !keyOf(msg).fromMe).flatMap((msg) => {
     const id = keyOf(msg);

@@ -98,6 +98,7 @@
     }
     const { isRevoked } = await chatApi().deleteMessage(text(keyOf(msg).remote), String(keyOf(msg)), true, true);
     if (!isRevoked) throw new Refusal('not_allowed', 'WhatsApp does not let this message be deleted for everyone');
+    if (!keyOf(msg).fromMe) kit.tellRevoked({ refId: keyOf(msg), from: msg.from, author: msg.author });
   };
 
   // --- what leaves no message -------------------------------------------------------------------------------------
