@@ -213,6 +213,17 @@ async def test_within_a_chat_order_holds_over_failures_and_other_chats_go_on(hou
     assert attempts == ["1", "2", "3"]
 
 
+async def test_what_a_receiver_can_never_digest_makes_no_other_chat_wait(house, receiver):
+    receiver.answer = lambda call: 500 if call.message == "in1" else 200
+    await house.account(receiver.url)
+    await house.arrive(1, "4917001")
+    await receiver.got(9)  # more failures in a row than open a circuit
+    assert house.webhooks._sender.view().open_circuits == 0
+    await house.arrive(2, "4917002")
+    await house.settled(TaskState.DONE, 2)
+    assert house.webhooks._sender.view().open_circuits == 0
+
+
 async def test_at_most_so_many_are_in_flight_at_one_receiver(open_house, receiver):
     house = open_house(webhook_in_flight=3)
     receiver.open.clear()
