@@ -56,6 +56,7 @@ async def test_every_type_of_message_reaches_whatsapp_once(house):
         "poll": {"poll": poll},
         "image": {"media": {"data": base64.b64encode(PNG).decode()}, "caption": "a dot"},
         "sticker": {"media": {"data": base64.b64encode(PNG).decode(), "kind": "sticker"}},
+        "audio": {"media": {"data": base64.b64encode(b"ID3" + VOICE).decode()}},
         "voice": {"media": {"data": base64.b64encode(VOICE).decode(), "kind": "voice"}},
         "document": {
             "media": {"data": base64.b64encode(b"a,b").decode(), "mimetype": "text/csv", "filename": "t.csv"}
@@ -71,7 +72,7 @@ async def test_every_type_of_message_reaches_whatsapp_once(house):
     on_server = {kind: await kept(client, row["waMessageId"]) for kind, row in rows.items()}
     assert {kind: one["type"] for kind, one in on_server.items()} == {
         "text": "chat", "location": "location", "contact": "vcard", "poll": "poll_creation", "image": "image",
-        "sticker": "sticker", "voice": "ptt", "document": "document", "video": "video",
+        "sticker": "sticker", "audio": "audio", "voice": "ptt", "document": "document", "video": "video",
     }  # fmt: skip
     text = on_server["text"]
     assert (text["body"], text["matchedText"]) == ("see https://example.org/a?b=c", PREVIEW["url"])

@@ -45,6 +45,12 @@ async def test_chats_and_their_history_are_read_in_parts(house):
     assert (read[0]["fromMe"], read[0]["messageId"]) == (True, sent["waMessageId"])
     assert await client.ok("POST", f"{base}/{FRIEND}/seen") == {"unread": 5}
     assert (await client.ok("GET", base))["chats"][0]["unread"] == 0
+
+    async def told():
+        theirs = [entry for entry in await client.ledger() if entry["from"] == FRIEND]
+        return len(theirs) == 5 and all(entry["acks"][-1]["ack"] == 3 for entry in theirs)
+
+    await until("who wrote is told that all of it was read", told)
     assert await refused(client, "GET", f"{base}/491711111111/messages") == (404, "unknown_chat")
 
 
@@ -96,6 +102,40 @@ async def test_typing_recording_and_presence_are_what_whatsapp_is_shown(house):
             return (await shown())["available"] is wanted
 
         await until("presence", online)
+
+
+async def test_who_is_not_to_be_seen_is_not_shown_by_heartbeats_either_nor_after_a_new_start(open_house):
+    client = (await open_house(heartbeat_interval=0.3)).client
+    session_id = await client.linked("1", "2", PHONE)
+    presence = f"{API}/{session_id}/presence"
+
+    async def online(wanted: bool) -> None:
+        async def shown():
+            async with client.http.get(f"{client.simulator_url}/sim/phones/{PHONE}") as answer:
+                return (await answer.json())["available"] is wanted
+
+        await until(f"available is {wanted}", shown)
+
+    async def beats(count: int) -> None:
+        for _ in range(count):
+            last = (await client.session(session_id))["lastSeen"]
+
+            async def later(last=last):
+                return (await client.session(session_id))["lastSeen"] != last
+
+            await until("a heartbeat", later)
+
+    await online(True)
+    assert (await client.call("PUT", presence, {"available": False}))[0] == 204
+    await beats(2)
+    await online(False)
+    await client.ok("POST", f"{API}/{session_id}/restart")
+    await client.status(session_id, "ready")
+    await beats(2)
+    await online(False)
+    assert (await client.call("PUT", presence, {"available": True}))[0] == 204
+    await beats(2)
+    await online(True)
 
 
 async def test_people_are_looked_up_blocked_and_remembered(house):

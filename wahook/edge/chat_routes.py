@@ -70,7 +70,10 @@ class ChatRoutes:
 
     @route("PUT", f"{SESSION}/presence", "chats", _DONE, _FAILS)
     async def set_presence(self, id: SessionPath, body: PresenceRequest) -> web.StreamResponse:  # noqa: A002
-        """Be seen online, or not."""
+        """Be seen online, or not.
+
+        Heartbeats and new starts keep to it until it is changed.
+        """
         await self._pages.ask(id, PageCall.AVAILABLE, {"available": body.available})
         return web.Response(status=204)
 

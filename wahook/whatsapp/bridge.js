@@ -380,7 +380,7 @@
     recentIncoming,
     numberStatus,
     pairingCode: ({ number }) => window.WPP.conn.genLinkDeviceCodeForPhoneNumber(number, true),
-    presence: async () => { ready(); await window.WPP.conn.markAvailable(true); },
+    presence: async () => { ready(); await window.WPP.conn.markAvailable(kit.isShown()); },
     logout: async () => Boolean(await window.WPP.conn.logout()),
     wakeLock: async () => {
       const lock = await navigator.wakeLock?.request('screen').catch(() => null);

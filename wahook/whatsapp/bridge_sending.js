@@ -103,6 +103,9 @@
 
   // --- what leaves no message -------------------------------------------------------------------------------------
 
+  const HIDDEN = 'wahook-hidden'; // in the profile: who was not to be seen is not, after a restart too
+  kit.isShown = () => localStorage.getItem(HIDDEN) === null;
+
   const states = {
     composing: (id) => chatApi().markIsComposing(id),
     recording: (id) => chatApi().markIsRecording(id),
@@ -123,6 +126,10 @@
   return {
     chatState,
     seen,
-    available: async ({ available }) => { await window.WPP.conn.markAvailable(available); },
+    available: async ({ available }) => {
+      if (available) localStorage.removeItem(HIDDEN);
+      else localStorage.setItem(HIDDEN, '1');
+      await window.WPP.conn.markAvailable(available);
+    },
   };
 });
