@@ -176,6 +176,23 @@ async def test_people_are_looked_up_blocked_and_remembered(house):
     assert (await client.ok("GET", f"{base}/contacts/{PHONE}/about"))["about"] == "Away"
 
 
+async def test_who_is_known_by_lid_only_is_known_by_number_too(house):
+    client = house.client
+    session_id = await client.linked("1", "2", PHONE)
+    hidden = {"from": FRIEND, "text": "hello", "lid": True}
+    arrived = (await client.phone(f"{PHONE}/messages", hidden))["id"]
+    await client.received(session_id, arrived)
+    contact = f"{API}/{session_id}/contacts/{FRIEND}"
+    found = await client.ok("GET", contact)
+    assert (found["name"], found["isBlocked"]) == (f"Phone {FRIEND[-4:]}", False)
+    await client.ok("POST", f"{contact}/block")
+    assert (await client.ok("GET", contact))["isBlocked"] is True
+    listed = await client.ok("GET", f"{API}/{session_id}/contacts?q={FRIEND}")
+    assert [each["isBlocked"] for each in listed["contacts"]] == [True] * listed["total"]
+    history = await client.ok("GET", f"{API}/{session_id}/chats/{FRIEND}/messages")
+    assert [each["messageId"] for each in history["messages"]] == [arrived]
+
+
 async def test_groups_are_made_changed_written_to_and_left(house):
     client = house.client
     session_id = await client.linked("1", "2", PHONE)

@@ -209,11 +209,16 @@
     if (mode !== 'MAIN' || socket !== 'CONNECTED') throw new Refusal('not_ready', `the page is ${mode}/${socket}`);
   }
 
+  // A person's addresses: the number's and the LID's, as far as the page knows them.
+  function addressesOf(address) {
+    const cache = store().lidPnCache;
+    const other = text(address).endsWith('@lid') ? cache?.getPhoneNumber(address) : cache?.getCurrentLid(address);
+    return [address, other].filter(Boolean);
+  }
+
   // One person has one chat, by number or by LID. An address with a server is the chat's own.
   function knownChats(to) {
-    if (to.includes('@')) return [store().ChatStore.get(wid(to))].filter(Boolean);
-    const number = wid(`${to}@c.us`);
-    const addresses = [number, store().lidPnCache?.getCurrentLid(number)].filter(Boolean);
+    const addresses = to.includes('@') ? [wid(to)] : addressesOf(wid(`${to}@c.us`));
     return addresses.map((address) => store().ChatStore.get(address)).filter(Boolean);
   }
 
@@ -361,15 +366,19 @@
     return [...messages.sort((a, b) => a.t - b.t), ...kit.changesOf([...changed.values()])];
   }
 
+  const isBlocked = (address) => addressesOf(address).some((one) => store().BlocklistStore?.get(one));
+
   async function numberStatus({ number }) {
     ready();
     const found = await exists(number);
     if (!found) return { exists: false };
-    const contact = store().ContactStore.get(found.wid) ?? {};
+    const addresses = addressesOf(found.wid);
+    const known = addresses.map((address) => store().ContactStore.get(address)).filter(Boolean);
+    const names = known.map(({ name, verifiedName, pushname }) => name ?? verifiedName ?? pushname);
     return {
-      exists: true, id: text(found.wid), name: contact.name ?? contact.verifiedName ?? contact.pushname ?? null,
-      blocked: Boolean(store().BlocklistStore?.get(found.wid) || contact.isContactBlocked),
-      business: Boolean(found.biz || contact.isBusiness),
+      exists: true, id: text(found.wid), name: names.find(Boolean) ?? null,
+      blocked: isBlocked(found.wid) || known.some((contact) => contact.isContactBlocked),
+      business: Boolean(found.biz || known.some((contact) => contact.isBusiness)),
     };
   }
 
@@ -396,7 +405,7 @@
 
   const kit = {
     Refusal, push, guarded, described, store, text, wid, digits, keyOf, bodyOf, plain, isIncoming, ready, knownChats,
-    wasLeft, chatOf, byKey, historyOf, senders, commands, watchers: [],
+    wasLeft, isBlocked, chatOf, byKey, historyOf, senders, commands, watchers: [],
   };
   for (const part of window.__wahookParts ?? []) Object.assign(calls, part(kit));
   delete window.__wahookParts;

@@ -1,7 +1,7 @@
 // A part of the bridge: what the page knows of chats, people and groups, and what is changed in them.
 (window.__wahookParts ??= []).push((kit) => {
   'use strict';
-  const { Refusal, store, text, wid, digits, keyOf, plain, ready, knownChats, wasLeft } = kit;
+  const { Refusal, store, text, wid, digits, keyOf, plain, ready, knownChats, wasLeft, isBlocked } = kit;
 
   const personOf = (number) => wid(number.includes('@') ? number : `${number}@c.us`);
   const isGroup = (chat) => text(chat.id).endsWith('@g.us');
@@ -80,15 +80,14 @@
 
   // --- people -----------------------------------------------------------------------------------------------------
 
-  const isBlocked = (contact) => Boolean(store().BlocklistStore?.get(contact.id) || contact.isContactBlocked);
-
   async function contacts() {
     ready();
     const all = await window.WPP.contact.list();
     return all.filter((contact) => /@(c\.us|lid)$/.test(text(contact.id))).map((contact) => ({
       id: text(contact.id), number: digits(contact.id), name: contact.name ?? null, pushName: contact.pushname ?? null,
       verifiedName: contact.verifiedName ?? null, isMyContact: Boolean(contact.isMyContact),
-      isBusiness: Boolean(contact.isBusiness), isBlocked: isBlocked(contact), isMe: Boolean(contact.isMe),
+      isBusiness: Boolean(contact.isBusiness), isBlocked: isBlocked(contact.id) || Boolean(contact.isContactBlocked),
+      isMe: Boolean(contact.isMe),
     }));
   }
 
