@@ -46,6 +46,9 @@ KINDS = [
     (b"PK\x03\x04", "application/msword", None, "application/msword", "document"),
     (b"<svg/>", "image/svg+xml", None, "image/svg+xml", "document"),
     (b"?", None, None, "application/octet-stream", "document"),
+    (b"?", " Text/Plain; charset=utf-8", None, "text/plain", "document"),
+    (b"?", "bad", None, "application/octet-stream", "document"),
+    (b"?", "text/html\r\nX-Evil: 1", None, "application/octet-stream", "document"),
     (b"no picture", "image/png", None, "application/octet-stream", "document"),
 ]  # fmt: skip
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from actors.errors import RuleBroken
 
 HEAD = 32  # bytes that are enough to tell
 UNKNOWN = "application/octet-stream"
+_TYPE = re.compile(r"[a-z]+/[a-z0-9.+_-]{1,100}")
 _SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
 _MARKS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\xd8\xff", "image/jpeg"),
@@ -36,10 +39,11 @@ def sniffed(head: bytes) -> str | None:
 def mimetype_of(head: bytes, said: str | None) -> str:
     """What is proven, else what was said, but for pictures: what is none by its bytes is none.
 
-    A container type that was said more exactly stays so.
+    A container type that was said more exactly stays so. What is no type was not said: senders are strangers.
     """
     proven = sniffed(head)
-    said = (said or "").partition(";")[0].strip().lower() or None
+    said = (said or "").partition(";")[0].strip().lower()
+    said = said if _TYPE.fullmatch(said) else None
     if proven is None:
         return UNKNOWN if said is None or said in _SHOWN else said
     if said is not None and _agrees(proven, said):
