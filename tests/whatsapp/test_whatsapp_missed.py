@@ -59,17 +59,38 @@ def test_what_was_told_in_time_and_then_deleted_leaves_no_trace_beside_its_delet
     assert [type(one) for one in recent(session)] == [NoticeArrived]
 
 
-def test_a_message_that_can_be_decrypted_only_later_is_told_then(linked: Session):
-    raw = {
-        "id": "3EB0CIPHERTEXT", "chat": f"{FRIEND}@c.us", "fromMe": False, "from": f"{FRIEND}@c.us",
-        "to": f"{linked.number}@c.us", "t": int(time.time()), "ack": 0, "type": "ciphertext",
-    }  # fmt: skip
-    script(linked, f"WASim.use('SimMessages').place({json.dumps(raw)}, {{ isNewMsg: true }}), 0")
-    assert all(one.wa_message_id != raw["id"] for one in recent(linked) if isinstance(one, IncomingMessage))
-    find = "WASim.use('WAWebMsgCollection').MsgCollection.findFirst((msg) => msg.id.id === '3EB0CIPHERTEXT')"
-    script(linked, f"{find}.set({{ body: 'at last' }}), {find}.set({{ type: 'chat' }}), 0")
+def encrypted(session: Session, wa_id: str, *, new: bool) -> dict[str, Any]:
+    """The page has a message that it cannot decrypt."""
+    friend = f"{FRIEND}@c.us"
+    raw = {"id": wa_id, "chat": friend, "from": friend, "to": f"{session.number}@c.us", "fromMe": False}
+    raw |= {"t": int(time.time()), "ack": 0, "type": "ciphertext"}
+    script(session, f"WASim.use('SimMessages').place({json.dumps(raw)}, {{ isNew: {json.dumps(new)} }}), 0")
+    return raw
+
+
+def decrypt(session: Session, wa_id: str) -> None:
+    find = f"WASim.use('WAWebMsgCollection').MsgCollection.findFirst((msg) => msg.id.id === '{wa_id}')"
+    script(session, f"{find}.set({{ body: 'at last' }}), {find}.set({{ type: 'chat' }}), 0")
+
+
+@pytest.mark.parametrize("new", [True, False], ids=["it came live", "the history shows it"])
+def test_a_message_that_can_be_decrypted_only_later_is_told_then(linked: Session, new: bool):
+    raw = encrypted(linked, f"3EB0LATER{new}".upper(), new=new)
+    if not new:
+        assert raw["id"] not in [
+            one.wa_message_id for one in recent(linked) if isinstance(one, IncomingMessage)
+        ]
+    decrypt(linked, raw["id"])
     told = linked.ear.wait(MessageArrived, lambda event: event.message.wa_message_id == raw["id"]).message
     assert (told.body, told.type, told.timestamp) == ("at last", "chat", raw["t"])
+
+
+def test_an_old_message_that_is_decrypted_is_no_news(linked: Session, phones: Phones):
+    old = encrypted(linked, "3EB0OLD", new=False)["id"]
+    decrypt(linked, old)
+    marker = phones.write(linked.number, "news")
+    linked.ear.wait(MessageArrived, lambda event: event.message.wa_message_id == marker)
+    assert old not in [event.message.wa_message_id for event in linked.ear.all(MessageArrived)]
 
 
 def test_a_chat_that_cannot_be_read_keeps_no_other_from_being_read(session: Session, phones: Phones):

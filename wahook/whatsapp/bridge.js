@@ -122,15 +122,21 @@
   // --- what the page tells ------------------------------------------------------------------------------------
 
   const seen = new Set();
+  const undecrypted = new Set(); // of the history; wa-js tells of those that came live
+
+  function remember(set, id) {
+    set.add(id);
+    if (set.size > KEPT_IDS) set.delete(set.values().next().value);
+  }
 
   function tellMessage(msg) {
-    if (!isIncoming(msg)) return;
     const { id } = keyOf(msg);
-    if (seen.has(id)) return;
-    seen.add(id);
-    if (seen.size > KEPT_IDS) seen.delete(seen.values().next().value);
+    if (!isIncoming(msg) || seen.has(id)) return;
+    remember(seen, id);
     push('message', { message: plain(msg) });
   }
+
+  const tellDecrypted = (msg) => { if (undecrypted.delete(keyOf(msg).id)) tellMessage(msg); };
 
   // wa-js tells of levels from 1 up, of messages the page has not loaded too, but only once it is fully ready; the
   // models tell of failures and of the time before that.
@@ -177,7 +183,7 @@
     Conn?.on('change:pushname', stateMayHaveChanged);
     Cmd?.on('offline_progress_update_from_bridge', guarded('progress', offlineProgress));
     MsgStore?.on('change:ack', guarded('ack', (msg) => tellAck(msg.id, msg.ack)));
-    MsgStore?.on('change:type', guarded('type', tellMessage)); // one that could not be decrypted until now
+    MsgStore?.on('change:type', guarded('type', tellDecrypted));
     tellProgress(30, 'modules');
     stateMayHaveChanged();
   }
@@ -359,6 +365,7 @@
     const chats = store().ChatStore.getModelsArray().filter((chat) => !(chat.t < since));
     const found = [];
     for (const chat of chats) found.push(...await historyOf(chat, since));
+    for (const msg of found) if (msg.type === 'ciphertext') remember(undecrypted, keyOf(msg).id);
     const loaded = store().MsgStore.getModelsArray().filter((msg) => msg.t >= since - REVOCABLE_S);
     const changed = new Map([...found, ...loaded].map((msg) => [keyOf(msg).id, msg]));
     for (const msg of changed.values()) if (msg.ack >= 1) tellAck(keyOf(msg), msg.ack);
