@@ -79,6 +79,10 @@ async def test_every_type_of_message_reaches_whatsapp_once(house):
     assert {name: text[name] for name in ("title", "description", "thumbnail", "subtype")} == {
         **{name: PREVIEW[name] for name in ("title", "description", "thumbnail")}, "subtype": "url",
     }  # fmt: skip
+    passed = await post(client, session_id, f"/{rows['text']['messageId']}/forward", {"to": OTHER})
+    shown = ("body", "matchedText", "title", "description", "thumbnail", "subtype")
+    forwarded = await kept(client, passed["waMessageId"])
+    assert [forwarded[name] for name in shown] == [text[name] for name in shown]
     assert "waid=491700000555" in on_server["contact"]["body"]
     assert on_server["image"]["caption"] == "a dot"
     assert on_server["document"]["filename"] == "t.csv"
