@@ -9,15 +9,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
+from typing import Any
 
 import pytest
 from rq import Queue, Worker
 from rq.cli.helpers import show_both
+from rq.job import Job
 from rq.suspension import resume, suspend
 
 from actors.errors import SendRefused
 from actors.messages import Enqueue
-from actors.model import MessageStatus, Priority, SessionId, SessionStatus
+from actors.model import MessageStatus, OutgoingMessage, Priority, SessionId, SessionStatus
 from actors.process import ProcessActor
 from supervision import BackOff, ChildSpec
 from tests.outbox.conftest import eventually
@@ -25,9 +27,11 @@ from tests.outbox.house import DEADLINE, HANG, LOST_ACK, SESSION, House
 from tests.outbox.test_outbox_lane import ended, job_of, queues_of
 from wahook.outbox.courier import Deadlines
 from wahook.outbox.queues import LaneQueues
+from wahook.outbox.serializer import DataOnly
 from wahook.outbox.server import EmbeddedRedis
 
 MakeHouse = Callable[..., House]
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SEAMS = (
     "after_pop",
     "before_begin",
@@ -150,6 +154,19 @@ def test_an_emptied_redis_is_rebuilt_from_the_journal_in_the_original_order(make
     assert house.phone().counts() == {row.wa_message_id: 1 for row in rows}
 
 
+def test_a_clock_that_was_put_back_between_two_messages_does_not_turn_them_round(
+    make_house: MakeHouse,
+) -> None:
+    house = make_house()
+    rows = [
+        OutgoingMessage(f"msg_{number}", str(SESSION), "4915112345", "", f"3EB0{number}", created_at=at)
+        for number, at in enumerate(NOON - timedelta(hours=hours) for hours in (0, 1, 0, 2))
+    ]
+    queues = queues_of(house)
+    assert queues.rebuild(rows) == 4
+    assert queues.queues[Priority.DEFAULT].job_ids == [row.message_id for row in rows]
+
+
 @pytest.mark.parametrize("seam", SEAMS)
 @pytest.mark.parametrize("how", ["emptied", "replaced by an older one"])
 def test_redis_exchanged_between_any_two_steps_loses_and_doubles_nothing(
@@ -190,6 +207,29 @@ def test_a_job_that_vanished_between_pop_and_registration_is_put_back_by_the_swe
     house.open()
     eventually(lambda: all(ended(house, row) for row in rows))
     assert house.phone().bodies() == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda redis, key: redis.delete(key),
+        lambda redis, key: redis.hset(key, "data", b"not what RQ writes"),
+        lambda redis, key: redis.hset(key, "created_at", b"not what RQ writes"),
+        lambda redis, key: redis.hset(key, "data", DataOnly.dumps(("os.getcwd", None, (), {}))),
+    ],
+)
+def test_a_job_that_is_gone_or_cannot_be_read_is_made_anew_in_its_place(
+    make_house: MakeHouse, damage: Callable[[Any, str], object]
+) -> None:
+    house = make_house()
+    name = house.add(is_open=False)
+    rows = [house.send(str(number)) for number in range(3)]
+    eventually(lambda: house.lanes[name].view.queued == 3)
+    damage(house.redis, Job.key_for(rows[1].message_id))
+    house.open()
+    eventually(lambda: all(ended(house, row) for row in rows))
+    assert house.phone().bodies() == ["0", "1", "2"]
+    assert house.system.snapshot().find(f"outbox/{name}")["incarnation"] == 1
 
 
 def test_a_lost_open_or_close_is_noticed_by_the_sweep(make_house: MakeHouse) -> None:
@@ -266,7 +306,12 @@ def test_rqs_own_tools_show_the_truth(make_house: MakeHouse, capsys: pytest.Capt
     assert job_of(house, stuck).get_status() == "started"
     assert {str(job_of(house, row).get_status()) for row in waiting} == {"JobStatus.QUEUED"}
     worker = Worker.all(connection=house.redis)[0]
-    assert worker.get_current_job_id() == stuck.message_id
+    current = worker.get_current_job()  # as rq-dashboard asks for it: with RQ's own serializer
+    assert current is not None
+    assert current.get_call_string() == f"wahook.outbox.jobs.deliver('{stuck.message_id}')"
+    result = Job.fetch(done.message_id, house.redis).latest_result()
+    assert result is not None
+    assert result.return_value == "sent"
 
 
 def test_a_failed_job_requeued_with_rqs_own_tool_fails_again_because_the_journal_says_failed(

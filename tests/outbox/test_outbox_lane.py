@@ -9,23 +9,23 @@ from itertools import pairwise
 import pytest
 from rq.exceptions import DuplicateJobError
 from rq.job import Job, JobStatus
-from rq.serializers import JSONSerializer
 
 from actors.errors import DeadlinePassed, SendFailed, SendRefused
 from actors.events import MessageFailed, MessageSent
-from actors.messages import CancelMessage, Enqueue, RetryMessage, Withdraw
+from actors.messages import CancelMessage, Enqueue, OpenLane, RetryMessage, Withdraw
 from actors.model import Ack, MessageStatus, OutgoingMessage, Priority, SessionId
 from tests.outbox.conftest import eventually
 from tests.outbox.house import CRASH, DEADLINE, HANG, LOST_ACK, NOT_READY, SESSION, House
 from wahook.outbox.courier import Deadlines
 from wahook.outbox.queues import LaneQueues
 from wahook.outbox.retries import RetryPolicy
+from wahook.outbox.serializer import DataOnly
 
 MakeHouse = Callable[..., House]
 
 
 def job_of(house: House, row: OutgoingMessage) -> Job:
-    return Job.fetch(row.message_id, house.redis, JSONSerializer)
+    return Job.fetch(row.message_id, house.redis, DataOnly)
 
 
 def queues_of(house: House, session: SessionId = SESSION) -> LaneQueues:
@@ -201,6 +201,28 @@ def test_a_failed_message_that_the_operator_retries_goes_again(make_house: MakeH
     house.tell(Enqueue(house.write(RetryMessage(row.message_id))))
     eventually(lambda: house.row(row).status is MessageStatus.SENT)
     assert queues_of(house).queues[Priority.DEFAULT].failed_job_registry.get_job_ids() == []
+
+
+def test_a_retry_before_the_failed_job_has_ended_is_not_forgotten(make_house: MakeHouse) -> None:
+    house = make_house(sweep_every=1000.0)
+    name = house.add()
+    house.phone().answers.append(SendRefused("not_on_whatsapp", "no"))
+    at_the_end, retried = threading.Event(), threading.Event()
+
+    def seam(step: str) -> None:
+        if step == "after_end":
+            at_the_end.set()
+            retried.wait(DEADLINE)
+
+    house.seam = seam
+    row = house.send("again")
+    assert at_the_end.wait(DEADLINE)
+    house.tell(Enqueue(house.write(RetryMessage(row.message_id))))
+    house.system.handle(f"outbox/{name}").ask(OpenLane(), DEADLINE)  # by then it has dealt with the retry
+    retried.set()
+    eventually(lambda: ended(house, row))
+    assert house.row(row).status is MessageStatus.SENT
+    assert house.phone().bodies() == ["again", "again"]
 
 
 def test_enqueuing_twice_puts_one_job_and_rq_itself_refuses_the_second(make_house: MakeHouse) -> None:

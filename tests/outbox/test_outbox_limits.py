@@ -64,6 +64,15 @@ def test_asking_again_after_the_told_wait_always_succeeds(limits: SendLimits, ha
         assert limits.take("s", "u") == 0.0
 
 
+def test_a_clock_that_is_put_back_holds_nothing_back_for_longer_than_a_window(
+    limits: SendLimits, hand: Hand
+) -> None:
+    assert [limits.take("s", "u") for _ in range(10)] == [0.0] * 10
+    hand.at -= 3600
+    assert [limits.take("s", "u") for _ in range(10)] == [0.0] * 10
+    assert 0 < limits.take("s", "u") <= 61
+
+
 def test_a_refusal_by_the_user_spends_nothing_of_the_session(limits: SendLimits) -> None:
     for session in ("a", "b", "c"):
         assert [limits.take(session, "u") for _ in range(10)] == [0.0] * 10

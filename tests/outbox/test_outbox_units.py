@@ -1,14 +1,17 @@
 """The pure and the plain: delays, the gate, the courier's judgement, names of queues."""
 
+import pickle
 import random
 import threading
 import time
 from collections import deque
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import pytest
 from rq.job import Job
+from rq.serializers import DefaultSerializer
 
 from actors.errors import DeadlinePassed, JournalError, RuleBroken, SendFailed, SendRefused, SessionNotReady
 from actors.events import Event, MessageFailed, MessageSent
@@ -20,6 +23,7 @@ from wahook.outbox.courier import Again, Courier, Dropped, Failed, NotNow, Sent
 from wahook.outbox.gate import Gate, Interrupted
 from wahook.outbox.jobs import FUNCTION, NobodyDelivers, deliver
 from wahook.outbox.retries import RetryPolicy
+from wahook.outbox.serializer import DataOnly
 
 ROW = OutgoingMessage("msg_1", "user_1_wa_2", "4915112345", "hello", "3EB0AA")
 
@@ -258,3 +262,11 @@ def test_a_job_that_no_lane_runs_says_that_only_the_service_delivers() -> None:
 def test_rq_finds_our_function_by_the_name_in_the_job() -> None:
     job = Job.create(FUNCTION, args=("msg_1",), id="x", connection=cast("Any", object()))
     assert job.func is deliver
+
+
+def test_jobs_are_read_from_redis_as_data_and_never_as_something_that_runs() -> None:
+    data = ("wahook.outbox.jobs.deliver", None, ("msg_1",), {})
+    assert DefaultSerializer.loads(DataOnly.dumps(data)) == data  # as RQ's own tools do
+    assert DataOnly.loads(pickle.dumps(data)) == data
+    with pytest.raises(pickle.UnpicklingError, match="is no data"):
+        DataOnly.loads(pickle.dumps(partial(print, "run")))

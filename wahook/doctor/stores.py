@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from redis import Redis, RedisError
 from rq import Queue
 from rq.job import JobStatus
-from rq.serializers import JSONSerializer
 
 from actors.errors import DeadlinePassed, JournalError, ProcessError
 from wahook import data_lock
@@ -89,7 +88,7 @@ def _asked(url: str, place: str, advice: str) -> Finding:
 
 def _try_rq(client: Redis) -> None:
     """A job there and back in a queue of our own. RedisError."""
-    queue = Queue(f"wahook:doctor:{uuid.uuid4().hex}", connection=client, serializer=JSONSerializer)
+    queue = Queue(f"wahook:doctor:{uuid.uuid4().hex}", connection=client)
     try:
         job = queue.enqueue("wahook.doctor.nothing", result_ttl=0)
         if job.get_status() != JobStatus.QUEUED:

@@ -102,7 +102,9 @@ class RqLane:
 
     def enqueue(self, message: OutgoingMessage) -> None:
         try:
-            self._queues.put(message)
+            if not self._queues.put(message):
+                self._gap = object()  # its job may be about to end: a retry can be that quick
+                self._gap_told_at = float("-inf")
         except (RedisError, OSError) as error:
             log.warning("outbox.enqueue_deferred", message_id=message.message_id, error=type(error).__name__)
             self._gap = object()

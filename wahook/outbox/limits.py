@@ -20,6 +20,7 @@ from wahook.outbox.pace import Pace
 # KEYS: a window each. ARGV: now, spend (1 or 0), how many go before, then amount and seconds of each window.
 # A message goes when the stamp whose place it takes has left the window; every `amount` messages that go
 # before it cost a whole window more.
+# A stamp from far in the future is of a clock that was put back since: nobody waits for that.
 # -> "0" when all have room (and were spent), else the seconds until the slowest has, as text.
 _TAKE_ALL: Final = """
 local now, ahead, wait = tonumber(ARGV[1]), tonumber(ARGV[3]), 0
@@ -27,7 +28,7 @@ for i = 1, #KEYS do
     local amount, seconds = tonumber(ARGV[2 * i + 2]), tonumber(ARGV[2 * i + 3])
     local own = math.floor(ahead / amount) * seconds
     local leaves = tonumber(redis.call('LINDEX', KEYS[i], amount - 1 - ahead % amount) or '')
-    if leaves and leaves >= now - seconds then own = own + leaves + seconds - now + 0.001 end
+    if leaves and math.abs(now - leaves) <= seconds then own = own + leaves + seconds - now + 0.001 end
     wait = math.max(wait, own)
 end
 if wait > 0 or ARGV[2] == '0' then return string.format('%.6f', wait) end

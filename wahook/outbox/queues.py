@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 
+import structlog
 from redis import Redis
 from rq import Queue
 from rq.exceptions import DuplicateJobError, NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.results import Result
-from rq.serializers import JSONSerializer
 from rq.suspension import WORKERS_SUSPENDED
 
 from actors.model import OutgoingMessage, Priority
@@ -19,6 +20,9 @@ from actors.ports import Calendar
 from wahook.outbox import scripts
 from wahook.outbox.errors import QueuesLost
 from wahook.outbox.jobs import FUNCTION
+from wahook.outbox.serializer import DataOnly
+
+log = structlog.get_logger(__name__)
 
 ORDER = (Priority.HIGH, Priority.DEFAULT, Priority.LOW)
 JOB_TIMEOUT = 180  # seconds; RQ's tools count a job as abandoned a minute later
@@ -53,7 +57,7 @@ class LaneQueues:
             priority: Queue(
                 f"{session_id}:{priority}",
                 connection=connection,
-                serializer=JSONSerializer,
+                serializer=DataOnly,
                 default_timeout=JOB_TIMEOUT,
             )
             for priority in ORDER
@@ -113,7 +117,7 @@ class LaneQueues:
     def withdraw(self, message_id: str) -> bool:
         """Take a job out that waits or has failed; False if it does neither, or no more."""
         try:
-            job = Job.fetch(message_id, self._redis, JSONSerializer)
+            job = Job.fetch(message_id, self._redis, DataOnly)
         except NoSuchJobError:
             return False
         if job.get_status(refresh=False) not in {JobStatus.QUEUED, JobStatus.SCHEDULED, JobStatus.FAILED}:
@@ -146,26 +150,34 @@ class LaneQueues:
         )
 
     def pop(self, first: str | None = None) -> tuple[Job, Queue] | None:
-        """The next job by priority, `first` before all. QueuesLost if Redis was emptied.
+        """The next job by priority, `first` before all.
 
-        It stays in the intermediate list until the worker has registered it, so no crash loses it.
+        It stays in the intermediate list until the worker has registered it, so no crash loses it. QueuesLost
+        if Redis was emptied, or if this one was deleted or damaged: the journal knows whether it is wanted.
         """
-        while True:
-            which, *rest = self._pop(keys=self._popped_from, args=[first or ""])
-            if which < 0:
-                raise QueuesLost
-            if not rest:
-                return None
-            queue, job_id = self.queues[ORDER[int(which) - 1]], rest[0].decode()
-            if fields := dict(zip(rest[1::2], rest[2::2], strict=True)):
-                return self._restored(job_id, fields), queue
-            # somebody deleted it; if the journal still wants it, it comes back
+        which, *rest = self._pop(keys=self._popped_from, args=[first or ""])
+        if which < 0:
+            raise QueuesLost
+        if not rest:
+            return None
+        queue, job_id = self.queues[ORDER[int(which) - 1]], rest[0].decode()
+        job = self._restored(job_id, dict(zip(rest[1::2], rest[2::2], strict=True)))
+        if job is None:
             self._redis.lrem(queue.intermediate_queue_key, 1, job_id)
+            self._redis.delete(Job.key_for(job_id))
+            raise QueuesLost
+        return job, queue
 
-    def _restored(self, job_id: str, fields: dict[bytes, bytes]) -> Job:
-        job = Job(job_id, self._redis, JSONSerializer)
-        job.restore(fields)
-        return job
+    def _restored(self, job_id: str, fields: dict[bytes, bytes]) -> Job | None:
+        """None for what is no job of ours, or no more."""
+        job = Job(job_id, self._redis, DataOnly)
+        try:
+            job.restore(fields)
+            ours = job.func_name == FUNCTION and list(job.args) == [job_id]
+        except Exception as error:  # noqa: BLE001 - RQ's reading of it may raise anything
+            log.warning("outbox.job_unreadable", message_id=job_id, error=type(error).__name__)
+            return None
+        return job if ours else None
 
     def recover(self) -> list[str]:
         """Put what an earlier life had taken back to the head of its queue; the ids, the first one first."""
@@ -188,7 +200,7 @@ class LaneQueues:
             self._put(row)
         lost = {row.message_id for row in missing} - {row.message_id for row in later}
         self._save_jobs([row for row in missing if row.message_id in lost])
-        due = sorted((row for row in rows if not _later(row, now)), key=_due_at)
+        due = _in_turn([row for row in rows if not _later(row, now)])
         return len(later) + sum(self._place_all(due, lost, priority) for priority in ORDER)
 
     def _place_all(self, due: Sequence[OutgoingMessage], lost: set[str], priority: Priority) -> int:
@@ -252,7 +264,7 @@ class LaneQueues:
     def _forget_ended(self, job_id: str) -> bool:
         """Delete a job that has ended; False if it has not."""
         try:
-            job = Job.fetch(job_id, self._redis, JSONSerializer)
+            job = Job.fetch(job_id, self._redis, DataOnly)
         except NoSuchJobError:
             return True
         if job.get_status(refresh=False) not in _ENDED:
@@ -262,7 +274,7 @@ class LaneQueues:
 
     def _forget(self, job_id: str) -> None:
         try:
-            Job.fetch(job_id, self._redis, JSONSerializer).delete()
+            Job.fetch(job_id, self._redis, DataOnly).delete()
         except NoSuchJobError:
             self._redis.delete(Job.key_for(job_id))
         # RQ leaves its result behind, a year long for what failed.
@@ -277,5 +289,8 @@ def _later(row: OutgoingMessage, now: datetime) -> bool:
     return row.send_at is not None and row.send_at > now
 
 
-def _due_at(row: OutgoingMessage) -> datetime:
-    return max(row.created_at or _EPOCH, row.send_at or _EPOCH)
+def _in_turn(rows: Sequence[OutgoingMessage]) -> list[OutgoingMessage]:
+    """By when they were due; in the order of acceptance also when the clock was put back meanwhile."""
+    accepted = accumulate((row.created_at or _EPOCH for row in rows), max)
+    turns = [max(at, row.send_at or _EPOCH) for at, row in zip(accepted, rows, strict=True)]
+    return [rows[place] for place in sorted(range(len(rows)), key=turns.__getitem__)]

@@ -11,11 +11,11 @@ from rq import Queue, SimpleWorker
 from rq.executions import Execution
 from rq.job import Job, Retry
 from rq.registry import StartedJobRegistry, clean_registries
-from rq.serializers import JSONSerializer
 from rq.timeouts import BaseDeathPenalty
 from rq.worker import WorkerStatus
 
 from wahook.outbox.errors import GivenUp
+from wahook.outbox.serializer import DataOnly
 
 WORKER_TTL = 60  # seconds RQ's tools show a worker after its last sign of life
 HEARTBEAT = 20.0
@@ -45,7 +45,7 @@ class ThreadWorker(SimpleWorker):
             name=name,
             connection=connection,
             worker_ttl=WORKER_TTL,
-            serializer=JSONSerializer,
+            serializer=DataOnly,
             log_job_description=False,
         )
         # The lane logs what happens; RQ's own lines, four for each message, would only repeat it.
