@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 from uuid import uuid4
 
 from actors import tree
@@ -30,7 +31,7 @@ from supervision import Handle, System
 from wahook import references
 from wahook.announcer import Announcer
 from wahook.asking import write
-from wahook.drafts import Drafts, is_repeat, message_of
+from wahook.drafts import Drafts, is_repeat, message_of, needs_others
 from wahook.edge.ports import Draft, Refused
 from wahook.journal.outgoing import KEY_VALID
 from wahook.journal.reader import JournalReader
@@ -38,6 +39,7 @@ from wahook.journal.stored import MessagePage, Received
 from wahook.outbox.outlook import Outlook
 
 AT_ONCE = 100  # messages of a bulk send that are accepted together
+Found: TypeAlias = Draft | Refused | OutgoingMessage  # complete, refused, or accepted before
 WAITING = frozenset({MessageStatus.QUEUED, MessageStatus.SCHEDULED, MessageStatus.SENDING})
 
 
@@ -71,9 +73,9 @@ class MessageCommands:
         return await self._put(message_of(session_id, complete, key=key), allow_duplicate=allow_duplicate)
 
     async def _repeated(self, session_id: str, draft: Draft, key: str) -> OutgoingMessage | None:
-        """What this key made of the same file's URL: it may be gone by now, or lead to something else."""
-        if draft.media is None or draft.media.url is None:
-            return None
+        """What this key made of the same request: a file or a message that it names may be gone by now."""
+        if not needs_others(draft):
+            return None  # the journal knows it by its content
         earlier = await asyncio.to_thread(self._parts.reader.message_by_key, session_id, key)
         if earlier is None or earlier.created_at is None or not is_repeat(earlier, draft):
             return None
@@ -99,24 +101,32 @@ class MessageCommands:
         outcomes: list[OutgoingMessage | Refused] = []
         for start in range(0, len(drafts), AT_ONCE):
             some = list(enumerate(drafts))[start : start + AT_ONCE]
-            complete = await asyncio.gather(*(self._complete(session_id, draft) for _, (draft, _) in some))
+            keys = [key and f"{key}:{index}" for index, _ in some]
+            complete = await asyncio.gather(
+                *(
+                    self._complete(session_id, draft, own)
+                    for (_, (draft, _)), own in zip(some, keys, strict=True)
+                )
+            )
             putting = [
-                self._one_of(batch, session_id, found, may_repeat, key=key and f"{key}:{index}")
-                for (index, (_, may_repeat)), found in zip(some, complete, strict=True)
+                self._one_of(batch, session_id, found, may_repeat, key=own)
+                for (_, (_, may_repeat)), found, own in zip(some, complete, keys, strict=True)
             ]
             outcomes += await asyncio.gather(*putting)  # begun in order, so journaled in order
         return batch, outcomes
 
-    async def _complete(self, session_id: str, draft: Draft) -> Draft | Refused:
+    async def _complete(self, session_id: str, draft: Draft, key: str | None) -> Found:
+        if key is not None and (earlier := await self._repeated(session_id, draft, key)):
+            return earlier
         try:
             return await self._parts.drafts.complete(session_id, draft)
         except (RuleBroken, SendRefused) as error:
             return Refused(error.code, str(error))
 
     async def _one_of(
-        self, batch: str, session_id: str, draft: Draft | Refused, may_repeat: bool, *, key: str | None
+        self, batch: str, session_id: str, draft: Found, may_repeat: bool, *, key: str | None
     ) -> OutgoingMessage | Refused:
-        if isinstance(draft, Refused):
+        if not isinstance(draft, Draft):
             return draft
         try:
             result = await self._put(
