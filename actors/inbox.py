@@ -46,11 +46,11 @@ class Inbox:
         if self._held is None:
             self._held = []
 
-    def fetch(self) -> int:
-        """A history is asked for. Returns the Unix time since when it is wanted."""
+    def fetch(self, now: int) -> int:
+        """A history is asked for. Returns the Unix time since when it is wanted: no stamp is later than now."""
         self.hold()
         self.fetching = True
-        return max(self._floor, self._caught_up - OVERLAP)
+        return max(self._floor, min(self._caught_up, now) - OVERLAP)
 
     def arrived(self, one: Arrival) -> None:
         """A live message, or what somebody does to one."""

@@ -371,7 +371,8 @@ class SessionActor(Actor):
         """Ask the page what arrived while nobody listened."""
         if self._journal.fetching:
             return
-        history = self._parts.client.recent_incoming(self._journal.fetch(), self._parts.call_deadline)
+        since = self._journal.fetch(session_view.seconds(self._parts.calendar()))
+        history = self._parts.client.recent_incoming(since, self._parts.call_deadline)
         history.add_done_callback(lambda future: self._tell_self(turn.Reconciled(future)))
 
     def _reconciled(self, future: Future[tuple[Arrival, ...]]) -> None:

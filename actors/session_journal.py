@@ -86,9 +86,9 @@ class SessionJournal:
         """Whether all that was told is on disk, and no history is on its way."""
         return not self._post and not self.fetching and not self._inbox
 
-    def fetch(self) -> int:
+    def fetch(self, now: int) -> int:
         """Begin to wait for the history; since when (Unix seconds) it is wanted."""
-        return self._inbox.fetch()
+        return self._inbox.fetch(now)
 
     def missing(self) -> None:
         """From now on messages may be missed: those that come wait for the next history."""

@@ -60,7 +60,7 @@ def test_what_is_not_heard_is_never_journaled_whichever_way_it_comes():
     missed = [
         IncomingMessage(f"missed in {chat}", chat, "49", "b", "chat", 5) for chat in (GROUP, STATUS, PERSON)
     ]
-    journal.fetch()
+    journal.fetch(0)
     journal.history(missed)
     (recorded,) = [one for one in told if isinstance(one, RecordIncoming)]
     assert {one.chat_id for one in recorded.messages} == {PERSON}

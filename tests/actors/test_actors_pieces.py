@@ -8,6 +8,9 @@ from actors.post import Post
 from actors.slots import LaunchSlots
 
 
+NOW = 10_000
+
+
 def message(number, timestamp):
     return IncomingMessage(f"IN{number}", "492@c.us", "492", "hi", "text", timestamp)
 
@@ -34,7 +37,7 @@ def test_what_comes_before_the_first_history_waits_for_it():
     inbox = inbox_of(passed)
     inbox.arrived(message(2, 200))
     assert passed == []
-    inbox.fetch()
+    inbox.fetch(NOW)
     inbox.history([message(1, 100)])
     assert passed == [(message(1, 100), message(2, 200))]
 
@@ -58,7 +61,7 @@ def test_a_history_that_fails_again_and_again_does_not_hold_messages_up_for_ever
     inbox.arrived(message(1, 100))
     for _ in range(TRIES):
         assert passed == []
-        inbox.fetch()
+        inbox.fetch(NOW)
         inbox.failed()
     assert passed == [(message(1, 100),)]
 
@@ -68,14 +71,14 @@ def test_what_went_ahead_of_a_failing_history_does_not_hide_what_was_missed_befo
     inbox = inbox_of(passed, newest=5000)
     inbox.arrived(message(2, 9000))
     for _ in range(TRIES):
-        inbox.fetch()
+        inbox.fetch(NOW)
         inbox.failed()
     inbox.recorded()
     inbox.arrived(message(3, 9100))
     assert [one.wa_message_id for batch in passed for one in batch] == ["IN2", "IN3"]
-    assert inbox.fetch() == 5000 - OVERLAP
+    assert inbox.fetch(NOW) == 5000 - OVERLAP
     inbox.history([message(1, 6000), message(2, 9000)])
-    assert inbox.fetch() == 9000 - OVERLAP
+    assert inbox.fetch(NOW) == 9000 - OVERLAP
 
 
 class Disk:
@@ -101,7 +104,7 @@ class Disk:
 
 def fail(inbox, times=TRIES):
     for _ in range(times):
-        inbox.fetch()
+        inbox.fetch(NOW)
         inbox.failed()
 
 
@@ -112,11 +115,11 @@ def test_what_was_missed_before_a_failing_history_is_asked_for_by_the_next_incar
     fail(inbox)
     assert disk.write() == (["IN2"], 5000)
     again = disk.inbox()
-    assert again.fetch() == 5000 - OVERLAP
+    assert again.fetch(NOW) == 5000 - OVERLAP
     again.arrived(message(3, 9100))
     again.history([message(1, 6000)])
     assert disk.write() == (["IN1", "IN3"], None)
-    assert disk.inbox().fetch() == 9100 - OVERLAP
+    assert disk.inbox().fetch(NOW) == 9100 - OVERLAP
 
 
 def test_what_comes_in_after_histories_have_failed_is_noted_as_ahead_of_them_too():
@@ -183,15 +186,21 @@ def test_what_another_phone_missed_is_not_asked_of_this_one():
     disk = Disk(newest=9000, missed_since=5000)
     inbox = disk.inbox()
     inbox.other_phone()
-    assert inbox.fetch() == 9000 - OVERLAP
+    assert inbox.fetch(NOW) == 9000 - OVERLAP
     inbox.history(())
     assert disk.told == []
+
+
+def test_a_stamp_from_the_future_hides_nothing_that_comes_before_it():
+    inbox = inbox_of([])
+    inbox.history([message(1, NOW + 90_000)])
+    assert inbox.fetch(NOW) == NOW - OVERLAP
 
 
 def test_an_inbox_puts_the_history_before_what_came_meanwhile():
     passed = []
     inbox = inbox_of(passed)
-    inbox.fetch()
+    inbox.fetch(NOW)
     inbox.arrived(message(2, 200))
     inbox.history([message(1, 100)])
     assert passed == [(message(1, 100), message(2, 200))]
@@ -204,25 +213,25 @@ def test_what_is_done_to_a_message_waits_behind_it():
     found = replace(edit, wa_id="IN1", found=True)
     inbox.arrived(message(2, 200))
     inbox.arrived(edit)
-    inbox.fetch()
+    inbox.fetch(NOW)
     inbox.history([message(1, 100), message(2, 200), found])
     assert passed == [(message(1, 100), message(2, 200), found, edit)]
-    assert inbox.fetch() == max(0, 200 - OVERLAP), "a notice's stamp is nobody's arrival"
+    assert inbox.fetch(NOW) == max(0, 200 - OVERLAP), "a notice's stamp is nobody's arrival"
 
 
 def test_an_empty_history_writes_nothing():
     passed = []
     inbox = inbox_of(passed)
-    inbox.fetch()
+    inbox.fetch(NOW)
     inbox.history(())
     assert passed == []
 
 
 def test_the_next_history_begins_at_the_newest_message_with_an_overlap():
     inbox = inbox_of([], floor=1000)
-    assert inbox.fetch() == 1000
+    assert inbox.fetch(NOW) == 1000
     inbox.history((message(1, 5000), message(2, 4000)))
-    assert inbox.fetch() == 5000 - OVERLAP
+    assert inbox.fetch(NOW) == 5000 - OVERLAP
 
 
 # -- post ---------------------------------------------------------------------------------------------------

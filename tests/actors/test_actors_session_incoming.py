@@ -13,7 +13,7 @@ from actors.page import NoticeArrived, Noticed
 from tests.actors.parts import CONNECTED, CREATED, ID, OPENING
 
 
-def message(number, timestamp=2_000_000_000):
+def message(number, timestamp=1_767_260_000):
     return IncomingMessage(f"IN{number}", "492@c.us", "492", f"text {number}", "text", timestamp)
 
 
@@ -102,14 +102,14 @@ def test_messages_are_not_held_up_for_ever_by_a_history_that_never_comes(world):
 
 
 def test_the_history_is_asked_from_the_last_message_with_an_overlap(world):
-    world.caught_up = CaughtUp(1_900_000_000)
+    world.caught_up = CaughtUp(1_767_240_000)
     world.start()
     connect(world)
-    assert ("recent_incoming", 1_900_000_000 - 600) in world.client.calls
+    assert ("recent_incoming", 1_767_240_000 - 600) in world.client.calls
 
 
 def test_what_was_missed_before_failing_histories_is_asked_for_again_after_a_restart(world):
-    world.caught_up = CaughtUp(1_900_000_000)
+    world.caught_up = CaughtUp(1_767_240_000)
     world.start()
     connect(world)
     world.page(MessageArrived(message(2)))
@@ -122,14 +122,14 @@ def test_what_was_missed_before_failing_histories_is_asked_for_again_after_a_res
     world.client.calls.clear()
     world.tree.advance(5)
     connect(world)
-    assert ("recent_incoming", 1_900_000_000 - 600) in world.client.calls
+    assert ("recent_incoming", 1_767_240_000 - 600) in world.client.calls
     world.answer("recent_incoming", (message(1, 1_950_000_000), message(2)))
     assert [event.id for event in world.events if event.name == "message:received"] == ["IN2", "IN1"]
     assert world.caught_up.missed_since is None
 
 
 def test_a_history_without_anything_new_writes_nothing_unless_something_was_missed(world):
-    world.caught_up = CaughtUp(2_000_000_000, missed_since=1_900_000_000)
+    world.caught_up = CaughtUp(1_767_260_000, missed_since=1_767_240_000)
     world.start()
     connect(world)
     world.answer("recent_incoming", ())
@@ -140,18 +140,18 @@ def test_a_history_without_anything_new_writes_nothing_unless_something_was_miss
 
 
 def test_what_the_phone_before_missed_is_not_asked_of_another_phone(world):
-    world.caught_up = CaughtUp(2_000_000_000, missed_since=1_900_000_000, phone_number="490")
+    world.caught_up = CaughtUp(1_767_260_000, missed_since=1_767_240_000, phone_number="490")
     world.start()
     connect(world)
-    assert ("recent_incoming", 2_000_000_000 - 600) in world.client.calls
+    assert ("recent_incoming", 1_767_260_000 - 600) in world.client.calls
     assert [one.missed_since for one in world.saved() if one.phone_number == "491"] == [None]
 
 
 def test_the_same_phone_linked_anew_is_still_asked_for_what_it_missed(world):
-    world.caught_up = CaughtUp(2_000_000_000, missed_since=1_900_000_000, phone_number="491")
+    world.caught_up = CaughtUp(1_767_260_000, missed_since=1_767_240_000, phone_number="491")
     world.start()
     connect(world)
-    assert ("recent_incoming", 1_900_000_000 - 600) in world.client.calls
+    assert ("recent_incoming", 1_767_240_000 - 600) in world.client.calls
     assert [one.missed_since for one in world.saved() if one.phone_number == "491"] == [UNSET]
 
 
