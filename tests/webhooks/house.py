@@ -35,6 +35,7 @@ from wahook.notify.webhooks.setup import Webhooks
 from wahook.settings import Settings
 
 SESSION = "user_1_wa_1"
+OTHER = "user_2_wa_2"
 PATIENCE = 60.0
 QUICK = Retries(base=0.05, cap=0.2)
 BRITTLE = CircuitPolicy(threshold=3, base=0.2, cap=0.4)
