@@ -83,8 +83,8 @@ async def main() -> None:
             floor = poster(house.http, floor_url)
             accept = poster(house.http, f"{house.service}{API}/{session}/messages")
             print(load())
-            floor = Commits(house.data)
-            print(line("floor: a commit by sqlite3", [floor.take(1) for _ in range(200)]))
+            commits = Commits(house.data)
+            print(line("floor: a commit by sqlite3", [commits.take(1) for _ in range(200)]))
             for clients in (1, 8, 64):
                 for post in (floor, accept):  # connections and caches
                     await measure(post, clients, 0.5)
