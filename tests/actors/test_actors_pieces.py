@@ -7,7 +7,6 @@ from actors.page import NoticeArrived, Noticed
 from actors.post import Post
 from actors.slots import LaunchSlots
 
-
 NOW = 10_000
 
 
