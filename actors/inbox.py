@@ -47,7 +47,7 @@ class Inbox:
             self._held = []
 
     def fetch(self, now: int) -> int:
-        """A history is asked for. Returns the Unix time since when it is wanted; an odd stamp may lie ahead."""
+        """A history is asked for. Returns since when it is wanted, in Unix seconds; a stamp may lie ahead."""
         self.hold()
         self.fetching = True
         return max(self._floor, min(self._caught_up, now) - OVERLAP)
