@@ -10,9 +10,7 @@
   const KEPT_IDS = 2000;
   const STATE_PAUSE_MS = 20; // several models change at once; one event tells
   const STATE_NET_MS = 5000; // should an event of the page's be missing, this finds the change
-  const HISTORY_PAGE = 50;
-  const HISTORY_LIMIT = 20000; // messages of one chat: more than anybody misses
-  const REVOCABLE_S = 2 * 24 * 3600; // WhatsApp lets messages be changed or deleted for about so long
+  const SEARCHED = 50; // the newest messages of a chat, among which one that may have been sent is looked for
   // Not messages from somebody: notices, signals, and what is not decrypted yet.
   const IGNORED = new Set([
     'ciphertext', 'protocol', 'gp2', 'e2e_notification', 'notification', 'notification_template', 'call_log',
@@ -312,65 +310,11 @@
     for (const chat of knownChats(to)) {
       const here = chat.msgs.findFirst((msg) => msg.id.fromMe && msg.id.id === id)
         ?? await byKey(ownKey(chat, id))
-        ?? (await window.WPP.chat.getMessages(text(chat.id), { count: HISTORY_PAGE }))
+        ?? (await window.WPP.chat.getMessages(text(chat.id), { count: SEARCHED }))
           .find((msg) => keyOf(msg).fromMe && keyOf(msg).id === id);
       if (here) return { ack: Number(here.ack ?? 0) };
     }
     return null;
-  }
-
-  const unreadable = new Map(); // by chat: how often in a row
-
-  // Once is an accident, to be asked for again; more must not keep the other chats from being read.
-  async function earlier(chat, anchor) {
-    const id = text(chat.id);
-    try {
-      const options = { id: String(anchor), count: HISTORY_PAGE, direction: 'before' };
-      const page = await window.WPP.chat.getMessages(id, options);
-      unreadable.delete(id);
-      return page;
-    } catch (error) {
-      ready();
-      unreadable.set(id, (unreadable.get(id) ?? 0) + 1);
-      if (unreadable.get(id) === 1) throw error;
-      push('trouble', { where: 'history', ...described(error) });
-      return [];
-    }
-  }
-
-  async function historyOf(chat, since) {
-    let found = new Map();
-    // Older ones go in front: stamps are whole seconds, so only the place keeps the order within one.
-    const take = (msgs) => { found = new Map([...msgs.map((msg) => [keyOf(msg).id, msg]), ...found]); };
-    take(chat.msgs.getModelsArray());
-    let oldest = Math.min(...[...found.values()].map((msg) => msg.t));
-    let anchor = chat.msgs.head()?.id ?? chat.lastReceivedKey;
-    while (anchor && !(oldest < since) && found.size < HISTORY_LIMIT) {
-      const before = found.size;
-      const page = await earlier(chat, anchor);
-      take(page);
-      if (found.size === before) break;
-      const first = page.reduce((a, b) => (b.t < a.t ? b : a));
-      oldest = first.t;
-      anchor = keyOf(first);
-    }
-    return [...found.values()].filter((msg) => msg.t >= since);
-  }
-
-  // What is left of a message that came and was deleted for everyone before anybody could tell of it.
-  const isTrace = (msg) => msg.type === 'revoked' && isTheirs(keyOf(msg)) && !seen.has(keyOf(msg).id);
-
-  async function recentIncoming({ since }) {
-    ready();
-    const chats = store().ChatStore.getModelsArray().filter((chat) => !(chat.t < since));
-    const found = [];
-    for (const chat of chats) found.push(...await historyOf(chat, since));
-    for (const msg of found) if (msg.type === 'ciphertext') remember(undecrypted, keyOf(msg).id);
-    const loaded = store().MsgStore.getModelsArray().filter((msg) => msg.t >= since - REVOCABLE_S);
-    const changed = new Map([...found, ...loaded].map((msg) => [keyOf(msg).id, msg]));
-    for (const msg of changed.values()) if (msg.ack >= 1) tellAck(keyOf(msg), msg.ack);
-    const messages = found.filter((msg) => isIncoming(msg) || isTrace(msg)).map(plain);
-    return [...messages.sort((a, b) => a.t - b.t), ...kit.changesOf([...changed.values()])];
   }
 
   const isBlocked = (address) => addressesOf(address).some((one) => store().BlocklistStore?.get(one));
@@ -393,7 +337,6 @@
     state,
     send: sendMessage,
     findSent,
-    recentIncoming,
     numberStatus,
     pairingCode: ({ number }) => window.WPP.conn.genLinkDeviceCodeForPhoneNumber(number, true),
     presence: async () => { ready(); await window.WPP.conn.markAvailable(kit.isShown()); },
@@ -411,8 +354,9 @@
   };
 
   const kit = {
-    Refusal, push, guarded, described, store, text, wid, digits, keyOf, bodyOf, plain, isIncoming, ready, knownChats,
-    wasLeft, isBlocked, chatOf, byKey, historyOf, senders, commands, watchers: [],
+    Refusal, push, guarded, described, store, text, wid, digits, keyOf, bodyOf, plain, isTheirs, isIncoming, ready,
+    knownChats, wasLeft, isBlocked, chatOf, byKey, senders, commands, watchers: [],
+    tellAck, remember, seen, undecrypted,
   };
   for (const part of window.__wahookParts ?? []) Object.assign(calls, part(kit));
   delete window.__wahookParts;

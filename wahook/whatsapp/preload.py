@@ -20,7 +20,8 @@ CONFIG = "window.WPPConfig={disableGoogleAnalytics:true};"
 GUARD = "if(window.top===window.self&&/^https?:$/.test(location.protocol)&&!window.WPP)"
 PRESENT = "location.protocol.startsWith('http')?Boolean(window.__wahook):null"
 # The last takes in the parts before it.
-BRIDGE = ("bridge_sending.js", "bridge_reading.js", "bridge_media.js", "bridge_events.js", "bridge.js")
+_PARTS = ("sending", "reading", "history", "media", "events")
+BRIDGE = (*(f"bridge_{part}.js" for part in _PARTS), "bridge.js")
 NPM_BUNDLE = "@wppconnect/wa-js/dist/wppconnect-wa.js"
 
 
