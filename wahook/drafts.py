@@ -14,7 +14,7 @@ from uuid import uuid4
 from actors.errors import RuleBroken
 from actors.model import JSON, OutgoingMessage
 from wahook import references
-from wahook.edge.ports import Draft, MediaDraft
+from wahook.edge.ports import ASKED, Draft, MediaDraft
 from wahook.journal.reader import JournalReader
 
 ABOUT_OURS = frozenset({"edit"})
@@ -56,7 +56,7 @@ def message_of(
     session_id: str, draft: Draft, *, key: str | None = None, batch_id: str | None = None
 ) -> OutgoingMessage:
     """The message of a complete draft, under new ids, and with what `is_repeat` will want to know of it."""
-    content = draft.content if key is None or draft.asked is None else {**draft.content, "asked": draft.asked}
+    content = draft.content if key is None or draft.asked is None else {**draft.content, ASKED: draft.asked}
     return OutgoingMessage(
         message_id=f"msg_{uuid4().hex}",
         session_id=session_id,
@@ -82,7 +82,7 @@ def needs_others(draft: Draft) -> bool:
 
 def is_repeat(earlier: OutgoingMessage, draft: Draft) -> bool:
     """Whether such a draft asks for what was accepted before: told without looking anything up again."""
-    return earlier.content.get("asked") == digest_of(draft)
+    return earlier.content.get(ASKED) == digest_of(draft)
 
 
 def digest_of(draft: Draft) -> str:

@@ -98,6 +98,7 @@ async def test_a_repeated_request_is_answered_as_at_first_though_what_it_names_i
         again = [await post(client, session_id, body, f"k{n}") for n, body in enumerate(bodies)]
         assert [status for status, _ in again] == [202, 202, 202]
         assert [row["messageId"] for _, row in again] == [row["messageId"] for _, row in first]
+        assert all("asked" not in row["content"] for _, row in again), "that is not theirs to see"
         assert await post(client, session_id, many, "b", "/bulk") == batch
         assert batch[1]["accepted"] == 3
 

@@ -54,6 +54,9 @@ class MediaDraft:
     filename: str | None = None
 
 
+ASKED = "asked"  # in a message's content: what a repeated request is known by; clients do not see it
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A message as a client wrote it, after validation. `to` is digits only, or a chat's own address.

@@ -12,7 +12,7 @@ from yarl import URL
 
 from actors.model import IncomingMessage, OutgoingMessage, SessionConfig, Webhook
 from wahook.edge.notify_schemas import AiView
-from wahook.edge.ports import SessionResource
+from wahook.edge.ports import ASKED, SessionResource
 from wahook.edge.schemas import MessageBody, ReceivedBody
 from wahook.edge.session_schemas import ConfigView, SessionBody, WebhookView
 from wahook.journal.stored import Received
@@ -111,7 +111,7 @@ def message_body(message: OutgoingMessage, not_before: datetime | None = None) -
         send_at=utc(message.send_at),
         sent_at=utc(message.sent_at),
         not_before=utc(not_before),
-        content=message.content,
+        content={name: value for name, value in message.content.items() if name != ASKED},
         typing=message.typing,
         batch_id=message.batch_id,
     )
