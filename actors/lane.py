@@ -21,7 +21,10 @@ SWEEP_EVERY = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneParts:
-    """What a lane's actor is made of. `undone` reads this session's rows: blocking, with its own deadline."""
+    """What a lane's actor is made of.
+
+    `undone` reads this session's rows, as many as `Lane.rebuild` needs: blocking, with its own deadline.
+    """
 
     session_id: str
     make: Callable[[], Lane]  # a new lane for each incarnation

@@ -128,8 +128,11 @@ class LaneListener:
     """Whom a lane tells. Called on the lane's own thread; none may block."""
 
     died: Callable[[BaseException], None]  # the thread has ended by itself: its last act
-    gap: Callable[[], None]  # Redis came back or was emptied: ask the journal and call `rebuild`
+    gap: Callable[[], None]  # something may be missing in Redis: ask the journal and call `rebuild`
     changed: Callable[[LaneView], None]
+
+
+WINDOW = 1000  # messages of each priority that a lane has in Redis, and as many scheduled ones
 
 
 class Lane(Protocol):
@@ -142,6 +145,7 @@ class Lane(Protocol):
     def enqueue(self, message: OutgoingMessage) -> None:
         """Put the pointer to a row into the queue of its priority, or the schedule. Idempotent by message id.
 
+        What is beyond the first ones of its priority is left to the journal, until a `gap` asks for it.
         Never raises for Redis: what it could not put is put by the `rebuild` that follows its return.
         """
         ...
@@ -151,7 +155,11 @@ class Lane(Protocol):
         ...
 
     def rebuild(self, rows: Sequence[OutgoingMessage]) -> int:
-        """Put back what is missing of the journal's undone rows, in their order; how many. Idempotent."""
+        """Put back what is missing of the journal's undone rows, in their order; how many. Idempotent.
+
+        `rows` are in the order of acceptance, read after the last `enqueue` had returned: all, or at least
+        what has begun, and of each priority the first WINDOW + 1 without and with a date.
+        """
         ...
 
     def set_open(self, is_open: bool) -> None: ...

@@ -39,6 +39,7 @@ from actors.model import (
     SessionStatus,
     SessionView,
 )
+from actors.ports import WINDOW
 from supervision import Actor, BackOff, ChildSpec, Context, SupervisorSpec, System, SystemClock
 from wahook.journal import open_journal
 from wahook.outbox.connection import connect
@@ -146,6 +147,7 @@ class House:
     children: Sequence[ChildSpec] = ()
     sweep_every: float = 30.0
     redis_deadline: float = 5.0
+    window: int = WINDOW
     phones: defaultdict[str, Phone] = field(default_factory=lambda: defaultdict(Phone))
     events: list[Event] = field(default_factory=list)
     board: Boards = field(default_factory=Boards)
@@ -185,7 +187,7 @@ class House:
         parts = LaneParts(
             session_id=name,
             make=lambda: self.make_lane(session),
-            undone=lambda: self.journal.reader.undone(name),
+            undone=lambda: self.journal.reader.undone(name, self.window),
             board=self.board,
             sweep_every=self.sweep_every,
         )
@@ -223,6 +225,7 @@ class House:
             courier=courier,
             clock=self.clock,
             seam=self.pass_seam,
+            window=self.window,
         )
         return lane
 

@@ -344,7 +344,7 @@ def test_a_worker_that_is_suspended_by_rq_waits(make_house: MakeHouse) -> None:
 
 def test_ten_thousand_rows_are_rebuilt_in_order_within_seconds(make_house: MakeHouse) -> None:
     house = make_house()
-    queues = LaneQueues(house.redis, "user_9_wa_9", house.clock.now)
+    queues = LaneQueues(house.redis, "user_9_wa_9", house.clock.now, window=10_000)
     house.add()
     model = house.accept("model")
     rows = [replace(model, message_id=f"msg_{number:05d}") for number in range(10_000)]

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from actors.errors import RuleBroken
 from actors.model import Account, CaughtUp, Direction, MessageStatus, OutgoingMessage, Priority
+from actors.ports import WINDOW
 from wahook.journal import cursors, rows
 from wahook.journal.cursors import Place
 from wahook.journal.faults import database_faults
@@ -85,12 +86,15 @@ class JournalReader:
             [message for _, message in page], page[-1][0].encode() if len(found) > limit else None
         )
 
-    def undone(self, session_id: str | None = None) -> list[OutgoingMessage]:
-        """What is queued, scheduled or being sent, in the order of acceptance."""
-        query = sa.select(messages_out).where(_UNDONE).order_by(messages_out.c.seq)
-        if session_id is not None:
-            query = query.where(messages_out.c.session_id == session_id)
-        return [rows.outgoing(row) for row in self._all(query)]
+    def undone(self, session_id: str | None = None, window: int = WINDOW) -> list[OutgoingMessage]:
+        """What is queued, scheduled or being sent, in the order of acceptance.
+
+        Of one session only what its lane may need: all that has begun, and of each priority the first
+        `window` + 1 of those that go by their acceptance, and of those that go by a date.
+        """
+        query = sa.select(messages_out).order_by(messages_out.c.seq)
+        within = _UNDONE if session_id is None else messages_out.c.seq.in_(_first(session_id, window))
+        return [rows.outgoing(row) for row in self._all(query.where(within))]
 
     def ahead(self, message: OutgoingMessage, but: Collection[str] = ()) -> int:
         """How many queued messages of its session, `but` these, go before this one; 10,000 at most."""
@@ -154,6 +158,18 @@ class JournalReader:
     def _one(self, query: sa.Select[Any], make: Callable[[sa.RowMapping], T]) -> T | None:
         found = self._all(query)
         return make(found[0]) if found else None
+
+
+def _first(session_id: str, window: int) -> sa.Select[Any]:
+    """The `seq` of what its lane may need, in one pass over the session's part of the index of work."""
+    table = messages_out.c
+    date = sa.case((table.send_at > table.created_at, table.send_at))
+    kind = table.priority, date.is_(None)
+    place = sa.func.row_number().over(partition_by=kind, order_by=(date, table.seq)).label("place")
+    undone = (
+        sa.select(table.seq, table.attempts, place).where(_UNDONE, table.session_id == session_id).subquery()
+    )
+    return sa.select(undone.c.seq).where(sa.or_(undone.c.place <= window + 1, undone.c.attempts > 0))
 
 
 def _by_wa(table: sa.Table, session_id: str, wa_message_id: str) -> sa.Select[Any]:

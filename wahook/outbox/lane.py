@@ -14,7 +14,7 @@ from rq.job import Job, Retry
 
 from actors.errors import DeadlinePassed
 from actors.model import MessageStatus, OutgoingMessage
-from actors.ports import LaneListener, LaneView
+from actors.ports import WINDOW, LaneListener, LaneView
 from supervision import Clock
 from wahook.outbox.courier import Again, Courier, Dropped, Failed, NotNow, Outcome, Sent, no_seam
 from wahook.outbox.errors import GivenUp, QueuesLost
@@ -22,6 +22,7 @@ from wahook.outbox.gate import Gate, Interrupted
 from wahook.outbox.jobs import delivering
 from wahook.outbox.limits import SendLimits
 from wahook.outbox.queues import Depths, LaneQueues
+from wahook.outbox.window import Refill
 from wahook.outbox.worker import HEARTBEAT, ThreadWorker
 
 log = structlog.get_logger(__name__)
@@ -50,7 +51,8 @@ class RqLane:
 
     In one priority messages go in the order of acceptance, one at a time; a higher priority goes first, but
     never between two attempts of one message. While nothing may go, everything stays queued in RQ and no
-    attempt is spent. Redis away: it tries again with back-off, for ever, and loses nothing.
+    attempt is spent. Redis away: it tries again with back-off, for ever, and loses nothing. Of each priority
+    it has at most `window` in Redis, and tells a gap in time for the rest to follow from the journal.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class RqLane:
         courier: Callable[[Gate], Courier],
         clock: Clock,
         seam: Callable[[str], None] = no_seam,
+        window: int = WINDOW,
     ) -> None:
         self.session_id = session_id
         self._user_id = user_id
@@ -71,7 +74,7 @@ class RqLane:
         self._seam = seam
         self._gate = Gate(clock)
         self._courier = courier(self._gate)
-        self._queues = LaneQueues(connection, session_id, clock.now)
+        self._queues = LaneQueues(connection, session_id, clock.now, window)
         self._worker = ThreadWorker(f"wahook.{session_id}", list(self._queues.queues.values()), connection)
         self._thread = threading.Thread(target=self._run, name=f"lane {session_id}", daemon=True)
         self._view = LaneView(open=False, waiting="starting", until=None, queued=0, scheduled=0, sending=None)
@@ -79,6 +82,7 @@ class RqLane:
         self._gap = object()  # replaced whenever undone rows may be missing in Redis
         self._filled: object = None  # the gap that was filled last
         self._gap_told_at = float("-inf")
+        self._rebuilt = self._foreseen = object()  # the last rebuild, and the one whose end was foreseen
         self._first: str | None = None  # begun, so nothing overtakes it
         self._hold_until = float("-inf")
         self._hold_reason = ""
@@ -112,7 +116,8 @@ class RqLane:
 
     def withdraw(self, message_id: str) -> None:
         try:
-            self._queues.withdraw(message_id)
+            if self._queues.withdraw(message_id) and self._queues.is_partial:
+                self._gate.wake()  # it may have been the last one
         except (RedisError, OSError) as error:
             log.warning("outbox.withdraw_failed", message_id=message_id, error=type(error).__name__)
 
@@ -128,6 +133,7 @@ class RqLane:
         begun = (row.message_id for row in rows if row.status is MessageStatus.SENDING)
         self._first = self._first or next(begun, None)
         self._filled = gap
+        self._rebuilt = object()
         self._gate.wake()
         return added
 
@@ -180,7 +186,7 @@ class RqLane:
         while not self._gate.stopping:
             ticket = self._gate.ticket
             depths = self._queues.look()
-            self._limits.pace.queued(self.session_id, depths.queued)
+            self._limits.pace.queued(self.session_id, None if self._queues.is_partial else depths.queued)
             self._keep_up()
             obstacle = self._obstacle(depths)
             if obstacle is None:
@@ -205,6 +211,7 @@ class RqLane:
         if depths.taken:  # by an earlier life, or by a pop whose answer was lost
             self._first = next(iter(self._queues.recover()), self._first)
             return _Obstacle(None, 0.0)  # look again: there is more now
+        self._look_ahead()
         if self._filled is not self._gap:
             self._tell_gap()
             return _Obstacle("rebuilding from the journal")
@@ -214,6 +221,16 @@ class RqLane:
         if not depths.queued:
             return _Obstacle(None, soon)
         return self._closed(depths)
+
+    def _look_ahead(self) -> None:
+        """Ask for what the journal has beyond, best while something is left that goes meanwhile."""
+        match self._queues.refill():
+            case Refill.SOON if self._foreseen is not self._rebuilt:
+                self._foreseen = self._rebuilt
+                self._tell().gap()
+            case Refill.NOW if self._filled is self._gap:
+                self._gap = object()
+                self._gap_told_at = float("-inf")
 
     def _closed(self, depths: Depths) -> _Obstacle | None:
         """What stands before a message that is there. Asks for a permit last: none is taken in vain."""
