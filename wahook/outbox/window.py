@@ -51,8 +51,8 @@ class Share:
 
 
 def is_later(row: OutgoingMessage, now: datetime) -> bool:
-    """Whether its time has not come."""
-    return row.send_at is not None and row.send_at > now
+    """Whether its time has not come. Of one that has begun it has, though the clock was put back since."""
+    return row.send_at is not None and row.send_at > now and not row.attempts
 
 
 def shares(rows: Sequence[OutgoingMessage], now: datetime, size: int) -> dict[Priority, Share]:
