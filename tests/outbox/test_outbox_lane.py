@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 from rq.exceptions import DuplicateJobError
 from rq.job import Job, JobStatus
+from rq.results import Result
 
 from actors.errors import DeadlinePassed, SendFailed, SendRefused
 from actors.events import MessageFailed, MessageSent
@@ -17,6 +18,7 @@ from actors.model import Ack, MessageStatus, OutgoingMessage, Priority, SessionI
 from tests.outbox.conftest import eventually
 from tests.outbox.house import CRASH, DEADLINE, HANG, LOST_ACK, NOT_READY, SESSION, House
 from wahook.outbox.courier import Deadlines
+from wahook.outbox.job_store import FAILURE_TTL
 from wahook.outbox.queues import LaneQueues
 from wahook.outbox.retries import RetryPolicy
 from wahook.outbox.serializer import DataOnly
@@ -120,6 +122,8 @@ def test_a_refused_message_fails_at_once_and_stays_in_the_failed_registry(make_h
     assert row.message_id in registry.get_job_ids()
     assert job_of(house, row).get_status() == JobStatus.FAILED
     assert "not_on_whatsapp" in str(job_of(house, row).latest_result().exc_string)
+    kept = [house.redis.ttl(key) for key in (Job.key_for(row.message_id), Result.get_key(row.message_id))]
+    assert all(0 < seconds <= FAILURE_TTL for seconds in kept)
 
 
 @pytest.mark.parametrize(

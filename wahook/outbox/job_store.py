@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 JOB_TIMEOUT = 180  # seconds; RQ's tools count a job as abandoned a minute later
 RESULT_TTL = 600  # seconds a sent message stays in RQ's list of finished jobs
+FAILURE_TTL = 7 * 86_400  # seconds a failed one stays in RQ's; the journal has it for good
 _ENDED = frozenset({JobStatus.FINISHED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.STOPPED})
 
 
@@ -108,6 +109,7 @@ class JobStore:
             job_id=message.message_id,
             timeout=JOB_TIMEOUT,
             result_ttl=RESULT_TTL,
+            failure_ttl=FAILURE_TTL,
             description=f"deliver {message.message_id}",
         )
         job.created_at = (message.created_at or self._now()).astimezone(UTC)
