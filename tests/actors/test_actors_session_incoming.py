@@ -1,5 +1,7 @@
 """What comes in: on disk, once and in order, before anybody is told."""
 
+import pytest
+
 from actors.errors import DeadlinePassed
 from actors.messages import (
     UNSET,
@@ -139,20 +141,19 @@ def test_a_history_without_anything_new_writes_nothing_unless_something_was_miss
     assert len(world.operations(RecordIncoming)) == 1
 
 
-def test_what_the_phone_before_missed_is_not_asked_of_another_phone(world):
-    world.caught_up = CaughtUp(1_767_260_000, missed_since=1_767_240_000, phone_number="490")
+@pytest.mark.parametrize(
+    ("linked_before", "since", "written"),
+    [("490", 1_767_260_000, None), ("491", 1_767_240_000, UNSET)],
+    ids=["another phone", "the same phone"],
+)
+def test_a_phone_that_is_linked_is_asked_for_what_it_missed_and_not_for_what_another_did(
+    world, linked_before, since, written
+):
+    world.caught_up = CaughtUp(1_767_260_000, missed_since=1_767_240_000, phone_number=linked_before)
     world.start()
     connect(world)
-    assert ("recent_incoming", 1_767_260_000 - 600) in world.client.calls
-    assert [one.missed_since for one in world.saved() if one.phone_number == "491"] == [None]
-
-
-def test_the_same_phone_linked_anew_is_still_asked_for_what_it_missed(world):
-    world.caught_up = CaughtUp(1_767_260_000, missed_since=1_767_240_000, phone_number="491")
-    world.start()
-    connect(world)
-    assert ("recent_incoming", 1_767_240_000 - 600) in world.client.calls
-    assert [one.missed_since for one in world.saved() if one.phone_number == "491"] == [UNSET]
+    assert ("recent_incoming", since - 600) in world.client.calls
+    assert [one.missed_since for one in world.saved() if one.phone_number == "491"] == [written]
 
 
 def test_what_is_older_than_the_account_is_not_ours(world):

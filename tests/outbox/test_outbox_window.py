@@ -220,22 +220,27 @@ def test_what_follows_is_fetched_while_the_last_tenth_is_being_sent(make_house: 
     assert house.phone().bodies() == [str(number) for number in range(45)]
 
 
-def test_a_failed_message_that_is_retried_during_a_backlog_goes_once_more(make_house: MakeHouse) -> None:
-    """Its job still is in RQ's list of failed jobs, and its place is before what the journal has."""
-    house = closed(make_house, retries=RetryPolicy(attempts=1))
+def send_and_retry(house: House, messages: int, *, step: str, time: int) -> None:
+    """So many messages, of which the first fails, and is retried when a step is come to for the nth time."""
     house.phone().answers.append(SendRefused("not_on_whatsapp", "no"))
-    sent = count(1)
+    passed = count(1)
 
-    def retry(step: str) -> None:
-        if step == "before_send" and next(sent) == 2:
+    def retry(name: str) -> None:
+        if name == step and next(passed) == time:
             house.tell(Enqueue(house.write(RetryMessage(rows[0].message_id))))
             settle(house)
 
     house.seam = retry
-    rows = [house.send(str(number)) for number in range(4 * WINDOW)]
+    rows = [house.send(str(number)) for number in range(messages)]
     settle(house)
     house.open()
     eventually(lambda: all(house.row(row).status is MessageStatus.SENT for row in rows))
+
+
+def test_a_failed_message_that_is_retried_during_a_backlog_goes_once_more(make_house: MakeHouse) -> None:
+    """Its job still is in RQ's list of failed jobs, and its place is before what the journal has."""
+    house = closed(make_house, retries=RetryPolicy(attempts=1))
+    send_and_retry(house, 4 * WINDOW, step="before_send", time=2)
     assert house.phone().bodies() == ["0", "1", "2", "0", *(str(number) for number in range(3, 4 * WINDOW))]
     assert queues_of(house).queues[Priority.DEFAULT].failed_job_registry.get_job_ids() == []
 
@@ -245,19 +250,7 @@ def test_a_retry_during_a_backlog_before_the_failed_job_has_ended_is_not_forgott
 ) -> None:
     """Else it would have to wait for the end of the window, or for the sweep."""
     house = closed(make_house, retries=RetryPolicy(attempts=1))
-    house.phone().answers.append(SendRefused("not_on_whatsapp", "no"))
-    failed = count(1)
-
-    def retry(step: str) -> None:
-        if step == "after_end" and next(failed) == 1:
-            house.tell(Enqueue(house.write(RetryMessage(rows[0].message_id))))
-            settle(house)
-
-    house.seam = retry
-    rows = [house.send(str(number)) for number in range(3 * WINDOW)]
-    settle(house)
-    house.open()
-    eventually(lambda: all(house.row(row).status is MessageStatus.SENT for row in rows))
+    send_and_retry(house, 3 * WINDOW, step="after_end", time=1)
     assert house.phone().bodies() == ["0", *(str(number) for number in range(3 * WINDOW))]
 
 
