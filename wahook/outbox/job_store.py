@@ -36,7 +36,7 @@ class JobStore:
 
     def put(self, message: OutgoingMessage) -> None:
         """Queue or schedule it. DuplicateJobError if its job is there already."""
-        if message.send_at is not None and is_later(message, self._now()):
+        if is_later(message, self._now()):
             self.schedule(message)
         else:
             queue = self._queues[message.priority]
